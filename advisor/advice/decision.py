@@ -87,6 +87,12 @@ def decide_concluded(
     )
 
 
+def matters_if_raisable(decisions: Decisions, concluded: Conclusions) -> bool:
+    """Whether advice is stronger if no limit can be raised so that the synchronous design meets the deadline."""
+    alone = concluded.get("synchronous") == "misses" and concluded.get("event_driven") == "meets"
+    return alone and float(decisions.pull[0]) < CLEAR
+
+
 def _chosen_in_rows(pull: NumberVector, case: NumberVector, concluded: Conclusions) -> np.ndarray:
     style = np.zeros(len(pull), dtype=np.int64)
     for pulls, speaks in product((False, True), repeat=2):

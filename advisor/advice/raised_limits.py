@@ -1,14 +1,14 @@
 """What raising the limits that a setting changes would do for the synchronous design, by simulation."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from advisor.advice.answer_vectors import resolved_hops
 from advisor.advice.answers import Answers
 from advisor.advice.contract import Evidence, RaisedLimits
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.evidence import EVIDENCE_JOBS, MOST_JOBS_A_REPLICATION, brief_scenario, conclusions_of
-from advisor.advice.limits import limits_on_the_way, raised_s
+from advisor.advice.limits import NamedLimit, limits_on_the_way, raised_s
 from advisor.advice.variations import changed
 from core.errors import InvalidInput
 from core.numbers import duration, listed
@@ -23,41 +23,72 @@ MOST_LIFTED_JOBS = 200_000
 """Of one run; with more, what raising would do is not looked for."""
 
 
+def is_raisable(raised: RaisedLimits | None) -> bool:
+    """Whether limits are known with which the synchronous design meets the deadline."""
+    return raised is not None and raised.to_s is not None
+
+
+def lifted_limits(evaluation: Evaluation) -> Evaluation | None:
+    """Without the limits that a setting changes; None if there is none. Raises InvalidInput as `changed`."""
+    if not any(limit.adjustable for limit in limits_on_the_way(evaluation.answers)):
+        return None
+    return Evaluation.from_answers(with_limits(evaluation.answers, math.inf))
+
+
+class RaisingTrial(NamedTuple):
+    to_s: float | None = None
+    """The time with which the synchronous design meets the deadline; None if none is shown to do."""
+    misses_without: bool = False
+    """Whether it misses the deadline even without the limits."""
+
+
+def try_raising(evaluation: Evaluation) -> RaisingTrial | None:
+    """None if no limit is changed by a setting, or if a run has too many jobs. Raises InvalidInput as `changed`."""
+    deadline_s, lifted = evaluation.answers.caller.deadline_s, lifted_limits(evaluation)
+    if lifted is None or deadline_s is None:
+        return None
+    scenario = brief_scenario(lifted, EVIDENCE_JOBS, MOST_JOBS_A_REPLICATION)
+    if jobs_of(scenario, None) > MOST_LIFTED_JOBS:
+        return None
+    tally, is_stable = tally_of_one_run(scenario, SYNCHRONOUS)
+    takes_s = tally.latencies.quantile_s(1 - evaluation.point.caller.tolerated)
+    if not is_stable or takes_s > deadline_s:
+        return RaisingTrial(misses_without=True)
+    for factor in HIGHER:
+        to_s = raised_s(takes_s * factor)
+        raised = Evaluation.from_answers(with_limits(evaluation.answers, to_s))
+        if conclusions_of(raised, (SYNCHRONOUS,))[SYNCHRONOUS] == "meets":
+            return RaisingTrial(to_s)
+    return RaisingTrial()
+
+
 def find_raised_limits(evaluation: Evaluation, evidence: Evidence) -> RaisedLimits | None:
     """None if the synchronous design meets the deadline, if no limit that a setting changes binds, or if the answers replay a recording."""
     answers, outcome = evaluation.answers, evidence.styles["synchronous"]
-    titles = [f"{duration(limit.limit_s)} of {limit.title}" for limit in limits_on_the_way(answers) if limit.adjustable]
-    if outcome.conclusion != "misses" or outcome.timed_out_share < BINDS or not titles or answers.volume.trace:
+    if outcome.conclusion != "misses" or outcome.timed_out_share < BINDS or answers.volume.trace:
         return None
+    limits = [limit for limit in limits_on_the_way(answers) if limit.adjustable]
+    everything = _listed(limits)
     try:
-        lifted = Evaluation.from_answers(with_limits(answers, math.inf))
-        scenario = brief_scenario(lifted, EVIDENCE_JOBS, MOST_JOBS_A_REPLICATION)
-        if jobs_of(scenario, None) > MOST_LIFTED_JOBS:
-            return None
-        tally, is_stable = tally_of_one_run(scenario, SYNCHRONOUS)
-        takes_s = tally.latencies.quantile_s(evidence.wanted_share)
-        if not is_stable or takes_s > evidence.deadline_s:
-            return RaisedLimits(text=f"Without {_listed(titles)} it would miss the deadline as well.")
-        for factor in HIGHER:
-            to_s = raised_s(takes_s * factor)
-            raised = Evaluation.from_answers(with_limits(answers, to_s))
-            if conclusions_of(raised, ("synchronous",))["synchronous"] == "meets":
-                short = [
-                    f"{duration(limit.limit_s)} of {limit.title}"
-                    for limit in limits_on_the_way(answers)
-                    if limit.adjustable and limit.limit_s < to_s
-                ]
-                text = f"Raise {_listed(short)} to {duration(to_s)}, and it meets the deadline, by simulation."
-                return RaisedLimits(to_s=to_s, text=text)
+        tried = try_raising(evaluation)
     except InvalidInput:
         return None
-    return RaisedLimits(
-        text=f"Whether it would meet the deadline without {_listed(titles)}, the simulation does not resolve."
-    )
+    if tried is None:
+        return None
+    if tried.misses_without:
+        return RaisedLimits(text=f"Without {everything} it would miss the deadline as well.")
+    to_s = tried.to_s
+    if to_s is None:
+        return RaisedLimits(
+            text=f"Whether it would meet the deadline without {everything}, the simulation does not resolve."
+        )
+    short = _listed([limit for limit in limits if limit.limit_s < to_s])
+    text = f"Raise {short} to {duration(to_s)}, and it meets the deadline, by simulation."
+    return RaisedLimits(to_s=to_s, text=text)
 
 
-def _listed(titles: list[str]) -> str:
-    return listed([f"the {title}" for title in titles])
+def _listed(limits: list[NamedLimit]) -> str:
+    return listed([f"the {duration(limit.limit_s)} of {limit.title}" for limit in limits])
 
 
 def with_limits(answers: Answers, to_s: float) -> Answers:

@@ -15,6 +15,8 @@ from advisor.advice.contract import (
     DesignPlan,
     Evidence,
     Flip,
+    FlipOutcome,
+    Method,
     RaisedLimits,
     Reason,
     Recommendation,
@@ -41,7 +43,7 @@ from advisor.advice.migration import migration_path
 from advisor.advice.monitors import plan_monitors
 from advisor.advice.not_simulated import not_simulated
 from advisor.advice.practices import Design, advise_practices
-from advisor.advice.raised_limits import find_raised_limits
+from advisor.advice.raised_limits import find_raised_limits, is_raisable
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
 from advisor.advice.simulated_samples import simulate_samples
@@ -82,6 +84,7 @@ _NOUNS: Mapping[str, Callable[[float], str]] = {
     "processing.output_tokens": lambda value: f"{count(value, 'output token')} a request",
     "volume.mean_rate_per_s": lambda value: f"an average of {exactly(value, rate)}",
     "volume.clients": lambda value: count(value, "client"),
+    "volume.backlog_jobs": lambda value: f"{count(value, 'request')} that are there at the start",
     "volume.think_s": lambda value: f"{exactly(value, duration)} between a client's result and its next request",
     "processing.high_mean_s": lambda value: f"calls of {exactly(value, duration)} when the model is busy",
     "processing.high_in_flight": lambda value: f"the second measurement made with {count(value, 'call')} at once",
@@ -146,7 +149,7 @@ def recommend(
     in any case. Raise as `recommend_simulated`.
     """
     answers, facts, point = evaluation.answers, evaluation.facts, evaluation.point
-    raisable = None if raised is None else raised.to_s is not None
+    raisable = None if evidence is None or answers.volume.trace is not None else is_raisable(raised)
     decision = decide_style(evaluation, evidence, raisable=raisable)
     found_flips = _flips(evaluation, evidence, is_wanted, raisable) if flips else ()
     sampled, regret = probabilities(evaluation), None
@@ -156,14 +159,14 @@ def recommend(
             sampled, regret = simulated_styles[:2], simulated_styles.regret
     doubts = find_doubts(answers, decision, found_flips, sampled[0] if sampled else None) if evidence else ()
     style, strength = decision.style, "lean" if doubts else decision.strength
-    found_flips = _as_strong_as(found_flips, decision, strength)
     method = chosen_method(facts, style)
+    found_flips = _as_strong_as(found_flips, decision, strength, method)
     plan = sizing.plan(answers, point)
     outcome = evidence.styles.get(style) if evidence else None
     by_formulas = (sizing.events_queue(answers, point),) if method == "inline" else plan.queues
     queues = () if style == "synchronous" else planned_queues(by_formulas, simulated, outcome, point)
     retries = recovery.retry_plan(answers, point)
-    if raised is not None and raised.to_s is not None and not decision.feasible:
+    if raised is not None and is_raisable(raised) and not decision.feasible:
         remedy: Remedy | None = Remedy(field="synchronous.hops", to=raised.to_s, text=raised.text)
     else:
         is_simulated = evidence is not None and answers.volume.trace is None
@@ -223,17 +226,19 @@ def _flips(
     return simulated_flips(evaluation, evidence, is_wanted, raisable=raisable)
 
 
-def _as_strong_as(flips: Iterable[Flip], decision: StyleDecision, strength: Strength) -> tuple[Flip, ...]:
-    """Where nothing but the delivery changes, advice is as strong as it is now, near as the same flips are."""
-    if strength == decision.strength:
-        return tuple(flips)
+def _as_strong_as(
+    flips: Iterable[Flip], decision: StyleDecision, strength: Strength, method: Method
+) -> tuple[Flip, ...]:
+    """Where nothing but the delivery changes, advice is as strong as it is now, near as the same flips are; without those that change nothing."""
     same = {"style": decision.style, "strength": decision.strength, "feasible": decision.feasible}
-    return tuple(
+    flips = [
         flip.model_copy(update={"becomes": flip.becomes.model_copy(update={"strength": strength})})
         if flip.becomes.model_dump(include=set(same)) == same
         else flip
         for flip in flips
-    )
+    ]
+    now = FlipOutcome(style=decision.style, strength=strength, delivery=method, feasible=decision.feasible)
+    return tuple(flip for flip in flips if flip.becomes != now)
 
 
 def _fires(rule: Rule, facts: FactVectors) -> bool:

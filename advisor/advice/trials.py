@@ -9,16 +9,20 @@ from typing import Any, NamedTuple
 from advisor.advice.answers import CLASSES, LEAVES
 from advisor.advice.brief_runs import brief_jobs, brief_shares
 from advisor.advice.contract import Evidence, Flip, FlipOutcome, Style
-from advisor.advice.decision import Conclusions, decide_concluded, decide_vectors
+from advisor.advice.decision import Conclusions, decide_concluded, decide_vectors, matters_if_raisable
+from advisor.advice.doubts import SURE_OF_STYLE
 from advisor.advice.evaluation import Decisions, Evaluation
 from advisor.advice.evidence import conclusions_of, evidence_jobs
 from advisor.advice.flips import find_flips, rank
+from advisor.advice.raised_limits import lifted_limits, try_raising
 from advisor.advice.scenario import scenario_of
+from advisor.advice.uncertainty import probabilities
 from advisor.advice.variations import changed, reach, starting_number
 from core.errors import InvalidInput
 from core.paths import value_at
 from simulator.conclusions import wanted_share
 from simulator.experiment import BriefShare
+from simulator.plan import EVENT_DRIVEN, HYBRID
 from simulator.result import Conclusion
 
 MOVE_ALONG = ("processing.p50_s", "processing.p99_s")
@@ -33,6 +37,7 @@ SEARCHED = (
     "volume.peak_to_mean",
     "synchronous.workers",
     "volume.clients",
+    "volume.backlog_jobs",
     "volume.peak_minutes",
     "synchronous.client_timeout_s",
     "caller.tolerated_miss_percent",
@@ -92,6 +97,7 @@ EASIER_WITH_LESS = frozenset(
         "volume.mean_rate_per_s",
         "volume.peak_to_mean",
         "volume.clients",
+        "volume.backlog_jobs",
         "volume.interarrival_cv",
         "processing.p95_s",
         "processing.input_tokens",
@@ -114,13 +120,15 @@ ROUGH, ROUGH_FAR = 0.05, 0.1
 """The same part for flips that are not among the nearest, and for those farther away than the factor `FAR`."""
 VERIFIED = 5
 """The nearest flips, which are narrowed down and put through the evidence."""
-MOST_JOBS_TO_VERIFY, RUNS_TO_VERIFY = 12_000_000, 6
+MOST_JOBS_TO_VERIFY, RUNS_TO_VERIFY, RUNS_TO_CHECK = 10_000_000, 6, 3
 """If the evidence at other values has more requests than that, further flips are about what the short runs show."""
-VERIFIED_AT = (1.03, 1.1)
+VERIFIED_AT = (1.03, 1.1, 1.25)
 """Factors by which a threshold is moved away from the answer until the evidence shows what the short runs did."""
+CHECKED_AT = (1.08, 1.25)
+"""The same for flips that are not among the nearest."""
 STEPPED_BACK = 1.04
 """Before a threshold by this factor the evidence has to show the advice of now."""
-SURE = 3.0
+SURE = 10.0
 """A share of misses this many times the tolerated one, or that part of it, needs no longer run to conclude."""
 FAR, NEAR_STEP = math.log(2.5), math.log(1.5)
 """Flips are near more often than not: a bracket wider than the one factor is cut at the other."""
@@ -174,8 +182,9 @@ class Trials:
         self.evaluation, self.answers, self.is_wanted = evaluation, evaluation.answers, is_wanted
         self.concluded: Conclusions = {style: each.conclusion for style, each in evidence.styles.items()}
         self.raisable = raisable
-        self.now = outcome_of(evaluation, self.concluded, raisable=raisable)
+        self.now = self._outcome(evaluation, self.concluded, raisable)
         self._brief = brief_shares(evaluation)
+        self._shows_raisable = raisable == self._raisable_by_short_run(evaluation, self.concluded)
         self._correction = _correction(evidence.styles["synchronous"].good_share, self._brief["synchronous"])
         self._margins = {
             style: (each.high - each.low) / 2 if each.conclusion == "unresolved" else 0.0
@@ -188,9 +197,11 @@ class Trials:
         """None if the answers are not valid there. Raises SearchStopped once the search is no longer wanted."""
         if not self.is_wanted():
             raise SearchStopped
+        unchanged = self._unchanged(path, value)
         try:
             evaluation = Evaluation.from_answers(changed(self.answers, path, value))
-            shares = brief_shares(evaluation)
+            shares = brief_shares(evaluation, unchanged, is_exact=False)
+            shares |= {style: self._brief[style] for style in unchanged}
         except InvalidInput:
             return None
         wanted = 1 - evaluation.answers.caller.tolerated_miss_percent / 100
@@ -198,8 +209,30 @@ class Trials:
         concluded = {
             style: self._conclude(style, missed[style], share.stable, wanted) for style, share in shares.items()
         }
+        concluded |= {style: self.concluded[style] for style in unchanged}
         sure = {style for style, share in shares.items() if share.settled and _is_far(missed[style], 1 - wanted)}
-        return FlipTrial(missed, concluded, outcome_of(evaluation, concluded, raisable=self.raisable), frozenset(sure))
+        sure |= unchanged
+        raisable = self._raisable_by_short_run(evaluation, concluded) if self._shows_raisable else self.raisable
+        return FlipTrial(missed, concluded, self._outcome(evaluation, concluded, raisable), frozenset(sure))
+
+    def _outcome(self, evaluation: Evaluation, concluded: Conclusions, raisable: bool | None) -> FlipOutcome:
+        """With ranges, as sure as they leave it."""
+        outcome, sampled = outcome_of(evaluation, concluded, raisable=raisable), None
+        if outcome.strength == "clear" and evaluation.answers.uncertain:
+            sampled = probabilities(evaluation)
+        is_sure = sampled is None or sampled[0][outcome.style] >= SURE_OF_STYLE
+        return outcome if is_sure else outcome.model_copy(update={"strength": "lean"})
+
+    def _raisable_by_short_run(self, evaluation: Evaluation, concluded: Conclusions) -> bool | None:
+        """As now, if it makes no difference."""
+        if not matters_if_raisable(evaluation.decisions, concluded):
+            return self.raisable
+        lifted = lifted_limits(evaluation)
+        if lifted is None:
+            return False
+        share = brief_shares(lifted, (EVENT_DRIVEN, HYBRID))["synchronous"]
+        wanted = 1 - evaluation.answers.caller.tolerated_miss_percent / 100
+        return share.stable and share.in_time >= wanted
 
     def _conclude(self, style: Style, missed: float, stable: bool, wanted: float) -> Conclusion:
         margin = self._margins.get(style, 0.0)
@@ -211,7 +244,7 @@ class Trials:
         """The nearest value in each direction at which anything changes, up to a factor of `FARTHEST`; `of_forces` if nothing does before it."""
         now = starting_number(path, self.answers)
         if value_at(self.answers, path) is None or not math.isfinite(now):
-            yield from of_forces
+            yield from filter(None, [self._from_no_limit(path, flip) for flip in of_forces])
             return
         low, high = reach(path, self.evaluation.vectors)
         for up in (True, False):
@@ -226,6 +259,14 @@ class Trials:
             if flip is not None:
                 yield flip
 
+    def _from_no_limit(self, path: str, of_forces: Flip) -> Flip | None:
+        """The highest limit at which anything changes, if there is none now: from so far above that of the forces that nothing does."""
+        tried, far = self.tried(of_forces), min(reach(path, self.evaluation.vectors)[1], of_forces.to * FARTHEST)
+        start = None if tried is None or not math.isinf(starting_number(path, self.answers)) else self.at(path, far)
+        if start is None or start.concluded != self.concluded:
+            return tried
+        return self._first_change(path, far, float(of_forces.to), of_forces, up=False)
+
     def _limit(self, path: str, now: float, bound: float, nearest: Flip | None, *, up: bool) -> float:
         if nearest is not None:
             return float(nearest.to)
@@ -234,18 +275,20 @@ class Trials:
             far = float(min(bound, math.ceil(far)) if up else max(bound, math.floor(far)))
         return far
 
-    def _cannot_change(self, path: str, *, up: bool) -> bool:
-        """Whether the styles that meet are in no danger that way, and those that miss have nothing to hope for."""
+    def _unchanged(self, path: str, value: Any) -> frozenset[Style]:
+        """The styles that still meet, because another value only makes it easier, or still miss, because it makes it harder."""
         capacity = EASIER_WITH_MORE_CAPACITY if self._plain else frozenset()
         more, less = path in EASIER_WITH_MORE | capacity, path in EASIER_WITH_LESS
         if not more and not less:
-            return False
-        return set(self.concluded.values()) == {"meets"} if more == up else set(self.concluded.values()) == {"misses"}
+            return frozenset()
+        is_easier = more == (value > starting_number(path, self.answers))
+        stays = "meets" if is_easier else "misses"
+        return frozenset(style for style, concluded in self.concluded.items() if concluded == stays)
 
     def _first_change(self, path: str, now: float, limit: float, nearest: Flip | None, *, up: bool) -> Flip | None:
         if limit == now:
             return nearest
-        if self._cannot_change(path, up=up):
+        if len(self._unchanged(path, limit)) == len(self.concluded):
             return nearest
         old, known, end = now, self._trial_now(), self.at(path, _as_given(path, limit))
         while end is None and now > 0 and abs(math.log(limit / now)) > LEAST_FAR:
@@ -255,18 +298,20 @@ class Trials:
             if end is None or end.concluded == known.concluded:
                 break
             bracket = self._narrowed(path, _Bracket(old, limit, known, end), ROUGH)
-            if bracket.at_new.outcome != self.now:
+            if self._differs(bracket.at_new.outcome):
                 return self._flip(path, bracket.new, bracket.at_new.outcome, still=bracket.old)
             if bracket.new == limit:
                 break
             old, known = bracket.new, bracket.at_new
-        if end is not None and end.outcome != self.now and old != now:
+        if end is None or not self._differs(end.outcome):
+            return None
+        if old != now:
             return self._changed_by_forces(path, old, limit, end)
-        if end is not None and end.outcome != self.now:
-            return (
-                nearest.model_copy(update={"becomes": end.outcome}) if nearest else self._flip(path, limit, end.outcome)
-            )
-        return None
+        return nearest.model_copy(update={"becomes": end.outcome}) if nearest else self._flip(path, limit, end.outcome)
+
+    def _differs(self, outcome: FlipOutcome | None) -> bool:
+        """Whether that is other advice than now; what is not feasible is the same, whatever the forces favour."""
+        return outcome is not None and outcome != self.now and (outcome.feasible or self.now.feasible)
 
     def _changed_by_forces(self, path: str, old: float, new: float, at_new: FlipTrial) -> Flip:
         """Where the advice changes beyond a value at which conclusions have changed, but it has not."""
@@ -275,7 +320,7 @@ class Trials:
             if middle in (old, new):
                 break
             trial = self.at(path, _as_given(path, middle))
-            if trial is None or trial.outcome != self.now:
+            if trial is None or self._differs(trial.outcome):
                 new, at_new = middle, trial or at_new
             else:
                 old = middle
@@ -320,7 +365,7 @@ class Trials:
                 to=exact,
                 becomes=becomes,
                 still=known,
-                about=still is not None and abs(to - still) > 1,
+                about=still is not None,
             )
         up = to > still
         low, high = LEAVES[path].low or 0.0, LEAVES[path].high or math.inf
@@ -331,7 +376,9 @@ class Trials:
         """A flip of the forces, or another choice, with what short runs find there; None if nothing changes."""
         trial = self.at(flip.field, flip.to)
         return (
-            None if trial is None or trial.outcome == self.now else flip.model_copy(update={"becomes": trial.outcome})
+            flip.model_copy(update={"becomes": trial.outcome})
+            if trial is not None and self._differs(trial.outcome)
+            else None
         )
 
     def others(self, path: str) -> list[Flip]:
@@ -343,18 +390,23 @@ class Trials:
             if choice != given
         ]
 
-    def affordable(self, flips: list[Flip]) -> int:
-        """How many of these flips, from the first on, the evidence is asked about."""
-        left = MOST_JOBS_TO_VERIFY
+    def affordable(self, flips: list[Flip]) -> frozenset[int]:
+        """The places of the flips that the evidence is asked about: the first ones, and of the others those that are cheap to ask about."""
+        left, places = MOST_JOBS_TO_VERIFY, set()
         for place, flip in enumerate(flips):
             try:
                 jobs = evidence_jobs(Evaluation.from_answers(changed(self.answers, flip.field, flip.to)))
             except InvalidInput:
-                return place
-            left -= RUNS_TO_VERIFY * jobs
-            if left < 0:
-                return place
-        return len(flips)
+                continue
+            jobs *= RUNS_TO_VERIFY if place < VERIFIED else RUNS_TO_CHECK
+            if jobs <= left:
+                left -= jobs
+                places.add(place)
+        return frozenset(places)
+
+    def asked(self, flip: Flip, place: int) -> Flip | None:
+        """By the evidence: the nearest flips are narrowed down, the others are looked at where they are."""
+        return self.verified(flip) if place < VERIFIED else self.checked(flip)
 
     def verified(self, flip: Flip) -> Flip | None:
         """The flip where the evidence says so: narrowed, moved away from the answer until it does, and `about` if not just before it.
@@ -362,26 +414,38 @@ class Trials:
         None if nothing changes there.
         """
         if flip.still is None or not _is_number(flip.still) or not _is_number(flip.from_):
-            becomes = self._by_evidence(flip.field, flip.to, unresolved=True)
-            return None if becomes in (None, self.now) else flip.model_copy(update={"becomes": becomes})
+            return self.checked(flip)
         path, whole = flip.field, _is_integer(flip.field)
         ends = [self.at(path, value) for value in (flip.still, flip.to)]
         to = float(flip.to)
         if ends[0] is not None and ends[1] is not None:
             to = self._narrowed(path, _Bracket(float(flip.still), to, ends[0], ends[1]), FINEST).new
-        for factor in (1.0, *VERIFIED_AT) if whole else VERIFIED_AT:
-            moved = _moved(flip, to, factor)
-            becomes = self._by_evidence(path, moved)
-            if becomes is not None and becomes != self.now:
-                break
-        else:
-            return flip.model_copy(update={"about": True})
+        checked = self._moved_on(flip, to, (1.0, *VERIFIED_AT) if whole else VERIFIED_AT)
+        if checked is None:
+            return self.checked(flip)
         still = _moved(flip, to, 1 / STEPPED_BACK)
         still = flip.from_ if (still - flip.from_) * (flip.to - flip.from_) <= 0 else still
-        is_still = self._by_evidence(path, still) == self.now
-        return flip.model_copy(
-            update={"to": moved, "becomes": becomes, "still": still if is_still else None, "about": not is_still}
-        )
+        before = self._by_evidence(path, still)
+        is_still = before is not None and not self._differs(before)
+        return checked.model_copy(update={"still": still if is_still else None, "about": not is_still})
+
+    def checked(self, flip: Flip) -> Flip | None:
+        """The flip with what the evidence says there, moved away from the answer if it is unresolved; None if nothing changes there."""
+        if flip.about and _is_number(flip.from_):
+            checked = self._moved_on(flip, float(flip.to), CHECKED_AT)
+            if checked is not None:
+                return checked
+        becomes = self._by_evidence(flip.field, flip.to, unresolved=True)
+        return flip.model_copy(update={"becomes": becomes}) if self._differs(becomes) else None
+
+    def _moved_on(self, flip: Flip, to: float, factors: tuple[float, ...]) -> Flip | None:
+        """Away from the answer by the first of the factors at which the evidence shows a change; None if by none of them."""
+        for factor in factors:
+            moved = flip.to if to == flip.to and factor == 1 else _moved(flip, to, factor)
+            becomes = self._by_evidence(flip.field, moved)
+            if self._differs(becomes):
+                return flip.model_copy(update={"to": moved, "becomes": becomes})
+        return None
 
     def _by_evidence(self, path: str, value: Any, *, unresolved: bool = False) -> FlipOutcome | None:
         """None if the answers are not valid there, or if a style is unresolved that is not so now, and that counts for nothing."""
@@ -391,11 +455,15 @@ class Trials:
             evaluation = Evaluation.from_answers(changed(self.answers, path, value))
             same = scenario_of(evaluation) == self._scenario
             concluded = self.concluded if same else self._concluded(path, value, evaluation)
+            if not unresolved and "unresolved" in set(concluded.values()) - set(self.concluded.values()):
+                return None
+            raisable = self.raisable
+            if not same and matters_if_raisable(evaluation.decisions, concluded):
+                tried = try_raising(evaluation)
+                raisable = tried is not None and tried.to_s is not None
         except InvalidInput:
             return None
-        if not unresolved and "unresolved" in set(concluded.values()) - set(self.concluded.values()):
-            return None
-        return outcome_of(evaluation, concluded, raisable=self.raisable)
+        return self._outcome(evaluation, concluded, raisable)
 
     def _concluded(self, path: str, value: Any, evaluation: Evaluation) -> Conclusions:
         """By the evidence, of the styles of which a short run is not sure."""
@@ -433,8 +501,11 @@ def simulated_flips(
         searched = pool.map(lambda path: list(trials.flips(path, by_path[path])), numbers)
         flips = [flip for of_path in searched for flip in of_path] + [flip for flip in tried if flip is not None]
         flips.sort(key=lambda flip: rank(flip, trials.now))
-        count = trials.affordable(flips[:VERIFIED])
-        flips[:count] = [flip for flip in pool.map(trials.verified, flips[:count]) if flip is not None]
+        places = trials.affordable(flips)
+        checked = pool.map(
+            lambda place: trials.asked(flips[place], place) if place in places else flips[place], range(len(flips))
+        )
+        flips = [flip for flip in checked if flip is not None]
     return tuple(sorted(flips, key=lambda flip: rank(flip, trials.now)))
 
 
