@@ -56,10 +56,15 @@ STATUS_NAMES = (
     "elb_status_code",
     "state",
     "success",
-    "error",
     "outcome",
     "result",
+    "grpc_status",
 )
+ERROR_NAMES = (
+    "error", "errors", "error_code", "error_message", "error_msg", "error_type", "exception", "is_error", "has_error", "failed", "is_failed",
+    "failure", "failures",
+)  # fmt: skip
+LEVEL_NAMES = ("level", "severity")
 RATE_NAMES = (
     "requests/s", "req/s", "requests_per_second", "requests_per_sec", "requests_per_s", "rps", "qps", "reqs_per_sec", "calls_per_second",
     "request_rate", "rate_per_s", "req_per_s", "requests_s", "req_s", "calls_s", "messages_per_second", "hits_s",

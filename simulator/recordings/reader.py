@@ -1,5 +1,6 @@
 """Reads a file of recorded requests by what it was understood to be, a block at a time."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from core.numbers import count as count_words
 from core.numbers import duration
 from simulator.recordings.amounts import present, read_durations_s, read_numbers
 from simulator.recordings.counts import read_counter, spread_counts
+from simulator.recordings.failures import ABANDONED, PERMANENT, SUCCEEDED, TRANSIENT, read_outcomes
 from simulator.recordings.instants import EXAMPLES, NANOSECONDS, UNREADABLE, clock_set_back
 from simulator.recordings.tables import CellBlock, CellTable, open_table
 from simulator.recordings.text import RecordedText
@@ -33,6 +35,7 @@ from simulator.recordings.understanding import (
     Corrections,
     LeftOut,
     ReadRecording,
+    RecordedFailures,
     RecordingQuestion,
     Understanding,
     fail,
@@ -50,18 +53,8 @@ LONGEST_SPAN_S = 1e9
 WINDOWS_S = (3600.0, 900.0, 300.0, 60.0, 10.0, 1.0)
 """Lengths of the busiest part that is offered of a file with too many requests."""
 AMOUNTS = (("service_s", "duration"), ("input_tokens", "input_tokens"), ("output_tokens", "output_tokens"))
-_FAILURES = (
-    "false",
-    "error",
-    "failed",
-    "failure",
-    "timeout",
-    "timed_out",
-    "exception",
-    "retry",
-    "revoked",
-    "cancelled",
-)
+SEED = 1
+"""Of the draws for requests whose time or tokens are not known."""
 
 
 @dataclass
@@ -74,7 +67,10 @@ class _Columns:
     rows: int = 0
     rows_seen: int = 0
     """Those left out included."""
-    failed: int = 0
+    outcomes: list[NDArray[np.int8]] = dataclasses.field(default_factory=list)
+    """By `failures`, if the file has a status."""
+    usual: float | None = None
+    """The middle of the first times, in the file's own numbers."""
 
 
 def read_recording(
@@ -149,19 +145,22 @@ def read_by(table: CellTable, understanding: Understanding, name: str, max_rows:
     origin = instants.min()
     scale = 1 / NANOSECONDS if understanding.time.kind == "dates" else understanding.time.unit_s
     arrivals = np.asarray((instants - origin) * scale, dtype=np.float64)
-    amounts = {field: _filled(_joined(parts), field, notes) for field, parts in columns.amounts.items()}
-    known = {field: values for field, values in amounts.items() if values is not None}
+    outcomes = _joined(columns.outcomes) if columns.outcomes else None
+    amounts = {field: _joined(parts) for field, parts in columns.amounts.items()}
+    own_s = amounts.get("service_s")
+    failures = _failures_of(outcomes, own_s)
+    known = _known_amounts(amounts, outcomes, notes) if amounts else {}
     first_s = float(origin) * scale
     if understanding.rows != "requests":
         counts = np.concatenate(columns.counts) if columns.counts else np.ones(columns.rows)
         trace, shift_s = _spread(arrivals, counts, understanding, max_rows, notes)
     else:
-        if understanding.time.is_end and "service_s" in known:
-            arrivals = arrivals - known["service_s"]
+        if understanding.time.is_end and own_s is not None and "service_s" in known:
+            arrivals = arrivals - np.where(np.isnan(own_s), known["service_s"], own_s)
             notes.append("Times are those of the end: a request starts at its time minus its duration.")
         trace, shift_s = _sorted(arrivals, known, notes)
         if trace.span_s > LONGEST_SPAN_S:
-            fail(None, "an arrival is over thirty years after the first: is a time missing, or in another unit?")
+            fail(None, "the last request is over thirty years after the first: are the times in another unit?")
         trace, cut_s = _within_limit(trace, understanding, max_rows, notes)
         shift_s += cut_s
     first_s += shift_s
@@ -177,7 +176,8 @@ def read_by(table: CellTable, understanding: Understanding, name: str, max_rows:
     trace = replace(trace, name=name, first=first, last=last)
     rows = {
         "rows_used": columns.rows,
-        "rows_failed": columns.failed,
+        "rows_failed": failures.transient + failures.permanent + failures.abandoned if failures else 0,
+        "failures": failures,
         "left_out": tuple(
             LeftOut(reason=reason, rows=count, first_line=lines[reason]) for reason, count in left_out.items()
         ),
@@ -227,6 +227,7 @@ def _take(
     for rows, reason in _not_requests(frame, cells, understanding, is_start=not columns.rows):
         leave_out(rows, reason)
     values = _read_times(block, cells, keep, understanding)
+    _require_near(block, cells, values, keep, columns, understanding)
     if understanding.count:
         raw_counts = present(frame[understanding.count])
         leave_out(raw_counts.is_null().to_numpy(), f"{understanding.count} is empty")
@@ -242,7 +243,7 @@ def _take(
         if amount:
             columns.amounts[field].append(_amount(block, amount, field, values, keep, understanding)[keep])
     if understanding.status:
-        columns.failed += int(_failed(frame[understanding.status])[keep].sum())
+        columns.outcomes.append(read_outcomes(frame[understanding.status], understanding.status)[keep])
     columns.instants.append(values[keep])
     columns.rows += int(keep.sum())
 
@@ -285,6 +286,31 @@ def _read_times(
                 _refuse_time(block, cells, row, understanding)
             fail(block.line_of(row), f"the time {quoted(str(cells[row]))} in the column {time.columns[0]} {reason}")
     return values
+
+
+def _require_near(
+    block: CellBlock,
+    cells: pl.Series,
+    values: NDArray[np.float64] | NDArray[np.int64],
+    keep: NDArray[np.bool_],
+    columns: _Columns,
+    understanding: Understanding,
+) -> None:
+    """Refuse a time that is over thirty years away from the others."""
+    if not keep.any():
+        return
+    if columns.usual is None:
+        columns.usual = float(np.median(values[keep]))
+    time = understanding.time
+    away_s = (values - columns.usual) * (1 / NANOSECONDS if time.kind == "dates" else time.unit_s)
+    if (far := keep & (np.abs(away_s) > LONGEST_SPAN_S)).any():
+        row = int(far.argmax())
+        where = f"the time {quoted(str(cells[row]))} in the column {' + '.join(time.columns)}"
+        side = "after" if away_s[row] > 0 else "before"
+        fail(
+            block.line_of(row),
+            f"{where} is over thirty years {side} the others: is it missing, or in another unit? They are such as {quoted(time.example)}",
+        )
 
 
 def _refuse_time(block: CellBlock, cells: pl.Series, row: int, understanding: Understanding) -> None:
@@ -351,32 +377,50 @@ def _checked(
     return values
 
 
-def _failed(cells: pl.Series) -> NDArray[np.bool_]:
-    plain = cells.str.strip_chars().str.to_lowercase()
-    codes = plain.cast(pl.Float64, strict=False)
-    return np.asarray(
-        (codes.is_between(400, 599) | plain.is_in(_FAILURES))
-        .fill_null(plain.is_in(_FAILURES))
-        .fill_null(False)
-        .to_numpy()
-    )
+def _known_amounts(
+    amounts: dict[str, Floats], outcomes: NDArray[np.int8] | None, notes: list[str]
+) -> dict[str, Floats]:
+    """Those of requests that succeeded; any other request, and one without a value, takes that of one drawn at random.
 
-
-def _filled(values: Floats, field: str, notes: list[str]) -> Floats | None:
-    """The values, with the median of the others where there is none; None if most have none."""
-    what = {"service_s": "duration"}.get(field, f"number of {field.replace('_', ' ')}")
-    missing = np.isnan(values)
-    if missing.mean() > 0.5:
-        notes.append(f"Most rows have no {what}: the column is left out.")
-        return None
-    if missing.any():
-        middle = float(np.median(values[~missing]))
-        rows = "1 row has" if missing.sum() == 1 else f"{missing.sum():,} rows have"
+    A column in which most have none is left out.
+    """
+    failed = np.zeros(len(next(iter(amounts.values()))), dtype=np.bool_) if outcomes is None else outcomes != SUCCEEDED
+    if amounts and failed.any():
+        rows = count_words(int(failed.sum()), "request")
         notes.append(
-            f"{rows} no {what}: the median of the others, {middle:,.4g}{' s' if field == 'service_s' else ''}, is taken."
+            f"{rows} failed or {'was' if failed.sum() == 1 else 'were'} given up: they arrive like the others, and take the time and tokens of"
+            " requests that succeeded, drawn at random (seed 1)."
         )
-        values = np.where(missing, middle, values)
+    donors = np.random.default_rng(SEED).random(len(failed))
+    known = {field: _filled(values, failed, donors, field, notes) for field, values in amounts.items()}
+    return {field: values for field, values in known.items() if values is not None}
+
+
+def _filled(values: Floats, failed: NDArray[np.bool_], donors: Floats, field: str, notes: list[str]) -> Floats | None:
+    what = {"service_s": "duration"}.get(field, f"number of {field.replace('_', ' ')}")
+    empty = np.isnan(values) & ~failed
+    lacking = failed | empty
+    if lacking.mean() > 0.5:
+        succeeded = " of a request that succeeded" if failed.any() else ""
+        notes.append(f"Most rows have no {what}{succeeded}: the column is left out.")
+        return None
+    if empty.any():
+        rows = "1 row has" if empty.sum() == 1 else f"{empty.sum():,} rows have"
+        notes.append(f"{rows} no {what}: those of other requests are taken, drawn at random (seed 1).")
+    own = values[~lacking]
+    values = values.copy()
+    values[lacking] = own[(donors[lacking] * len(own)).astype(np.int64)]
     return values
+
+
+def _failures_of(outcomes: NDArray[np.int8] | None, durations_s: Floats | None) -> RecordedFailures | None:
+    if outcomes is None:
+        return None
+    transient, permanent, abandoned = (int((outcomes == kind).sum()) for kind in (TRANSIENT, PERMANENT, ABANDONED))
+    times_s = np.empty(0) if durations_s is None else durations_s[(outcomes == TRANSIENT) | (outcomes == PERMANENT)]
+    times_s = times_s[~np.isnan(times_s)]
+    mean_s = float(times_s.mean()) if len(times_s) else None
+    return RecordedFailures(transient=transient, permanent=permanent, abandoned=abandoned, mean_s=mean_s)
 
 
 def _with_clock_set_back(

@@ -42,8 +42,10 @@ from simulator.trace_columns import (
     COUNTER_WORDS,
     DURATION_NAMES,
     END_NAMES,
+    ERROR_NAMES,
     HOUR_NAMES,
     INPUT_NAMES,
+    LEVEL_NAMES,
     OUTPUT_NAMES,
     PER_MINUTE_NAMES,
     RATE_NAMES,
@@ -174,7 +176,8 @@ def understand(table: CellTable, corrections: Corrections) -> Understanding:
             if column and _are_mostly_numbers(file.cells(column), decimal_comma=decimal_comma):
                 amounts[role] = AmountColumn(columns=(column,))
                 used.add(column)
-        status = first_named(tuple(name for name in file.columns if name not in used), STATUS_NAMES)
+        left = tuple(name for name in file.columns if name not in used)
+        status = first_named(left, (*STATUS_NAMES, *ERROR_NAMES, *LEVEL_NAMES)) or column_named("status>code", left)
         used |= {status} if status else set()
     ignored = tuple(name for name in file.columns if name not in used and name != (only or ("",))[0])
     return Understanding(**shared, **amounts, status=status, ignored=ignored, notes=tuple(notes))

@@ -101,6 +101,18 @@ class LeftOut(_Value):
     first_line: int | None = None
 
 
+class RecordedFailures(_Value):
+    """Requests that failed, by what their status says."""
+
+    transient: int = 0
+    permanent: int = 0
+    """Another try would fail as well."""
+    abandoned: int = 0
+    """Given up by their callers."""
+    mean_s: float | None = None
+    """How long a transient or permanent failure took; None if no duration of one is known."""
+
+
 class Understanding(_Value):
     layout: TextLayout
     tool: str = ""
@@ -122,6 +134,8 @@ class Understanding(_Value):
     busiest_hour: bool = False
     rows_used: int = 0
     rows_failed: int = 0
+    failures: RecordedFailures | None = None
+    """None without a status, and in uploads of an older version."""
     left_out: tuple[LeftOut, ...] = ()
     ignored: tuple[str, ...] = ()
     first: str = ""
