@@ -170,6 +170,8 @@ class TraceArrivals(ArrivalProcess):
     path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     trace: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     speed: Positive = 1
+    ignored_columns: Annotated[tuple[Literal["input_tokens", "output_tokens"], ...], Field(strict=False)] = ()
+    """Of the recording: each job has the mean that `provider` states instead."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -24,6 +24,7 @@ from advisor.advice.ranges import MINUTES_A_DAY, Range, Uncertain, located, rest
 from advisor.advice.template_merge import merge_template
 from advisor.advice.yaml_json import with_lines
 from core.errors import InvalidInput
+from core.paths import value_at
 from core.values import Value, contradiction
 from simulator.lognormal import Lognormal
 from simulator.scenario import Hop
@@ -288,6 +289,16 @@ class Operations(Value):
     acknowledges: Literal["late", "early"] = "late"
 
 
+class AnswerSource(Value):
+    """Where an answer comes from, as long as it is `value`."""
+
+    value: bool | int | float | str | None
+    text: Annotated[str, Field(min_length=1, max_length=300)]
+    """A noun: the recording calls.csv."""
+    recording: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """As `volume.trace` names it. While the answers replay it, each request has its own value of this answer."""
+
+
 class Answers(Value):
     """The whole questionnaire.
 
@@ -310,12 +321,32 @@ class Answers(Value):
     priorities: Priorities
     resilience: Resilience
     operations: Operations
+    sources: Mapping[str, AnswerSource] = {}
+    """By the path of an answer, if it was not given by a person."""
 
     _uncertain: Mapping[str, Range] = PrivateAttr(default_factory=dict)
 
     @property
     def uncertain(self) -> Mapping[str, Range]:
         return self._uncertain
+
+    def source_of(self, path: str) -> AnswerSource | None:
+        """None if a person has given the answer, or has changed it since."""
+        source = self.sources.get(path)
+        is_same = source is not None and path not in self.uncertain and source.value == value_at(self, path)
+        return source if is_same else None
+
+    def is_replayed(self, *paths: str) -> bool:
+        """Whether each request has its own value of these answers, which the recording has for it."""
+        sources = [self.source_of(path) for path in paths]
+        return self.volume.trace is not None and all(one and one.recording == self.volume.trace for one in sources)
+
+    @field_validator("sources")
+    @classmethod
+    def _of_answers(cls, value: Mapping[str, AnswerSource]) -> Mapping[str, AnswerSource]:
+        if unknown := [path for path in value if path not in LEAVES]:
+            raise ValueError(f"names {unknown[0]!r}, which is no answer; an example: processing.p50_s")
+        return value
 
     @field_validator("template")
     @classmethod
@@ -345,7 +376,9 @@ class Answers(Value):
 
     @model_serializer(mode="wrap")
     def _dumped(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return restored(handler(self), self._uncertain)
+        data = restored(handler(self), self._uncertain)
+        data["sources"] = {path: source for path, source in data["sources"].items() if self.source_of(path)}
+        return data if data["sources"] else {name: value for name, value in data.items() if name != "sources"}
 
 
 LEAVES: Mapping[str, Leaf] = leaves(Answers)

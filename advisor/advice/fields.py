@@ -48,6 +48,8 @@ def leaves(model: type[BaseModel]) -> Mapping[str, Leaf]:
 def _walk(schema: Mapping[str, Any], models: Mapping[str, Any], prefix: str) -> Iterator[Leaf]:
     for name, field in schema["properties"].items():
         path = f"{prefix}{name}"
+        if field.get("type") == "object":
+            continue
         if "$ref" in field:
             yield from _walk(models[field["$ref"].rpartition("/")[2]], models, f"{path}.")
         else:

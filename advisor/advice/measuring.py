@@ -25,7 +25,7 @@ RATES = (1e-6, 1e6)
 
 
 def measured(trace: Trace, cap_per_s: float = math.inf) -> dict[str, Any]:
-    """A recording's volume: its mean rate, its unevenness (of the gaps, peaks included), and as its peak the window that stands out.
+    """A recording's volume: its mean rate, its unevenness (of the gaps, peaks included), and as its peak its most unusual window.
 
     If the mean gets through, and some window brings more than `cap_per_s`, the peak is the one that gathers the largest backlog against it, be it of
     seconds or of an hour; else the one that is least likely with Poisson arrivals. If chance explains every window,

@@ -39,7 +39,7 @@ def waiting(
 
 def lognormal_p99(mean: NumberVector, variance: NumberVector) -> NumberVector:
     """The 99th percentile of the lognormal with this mean and variance; its spread is held where the percentile would fall again."""
-    sigma = np.minimum(np.sqrt(np.log1p(variance / mean**2)), NORMAL_P99)
+    sigma = np.minimum(np.sqrt(np.log1p(np.maximum(variance, 0.0) / mean**2)), NORMAL_P99)
     return mean * np.exp(NORMAL_P99 * sigma - sigma**2 / 2)
 
 

@@ -43,7 +43,7 @@ from simulator.scenario import (
     Subscribers,
     Synchronous,
 )
-from simulator.services import LognormalService, Service
+from simulator.services import EmpiricalService, LognormalService, Service
 
 SCENARIO_JOBS = 200_000
 """Jobs of a replication, rounded up to whole cycles of the peaks: a second or two for both designs."""
@@ -66,7 +66,9 @@ def scenario_of(evaluation: Evaluation, plan: DesignPlan | None = None) -> Scena
         deadline_s=answers.caller.deadline_s,
         tolerated_miss_percent=answers.caller.tolerated_miss_percent,
         arrivals=arrivals,
-        service=_service(answers),
+        service=EmpiricalService(distribution="empirical")
+        if answers.is_replayed(*PROCESSING_TIMES)
+        else _service(answers),
         first_token_s=first_token_s(answers),
         service_by_queue=_service_of_classes(answers),
         provider=_provider(answers),
@@ -92,6 +94,10 @@ def scenario_of(evaluation: Evaluation, plan: DesignPlan | None = None) -> Scena
             consumers=plan.subscriber_consumers,
         ),
     )
+
+
+PROCESSING_TIMES = ("processing.p50_s", "processing.p95_s", "processing.p99_s")
+"""One distribution: they are replayed, taken from a source and left together."""
 
 
 def _service(answers: Answers) -> LognormalService:
@@ -160,7 +166,8 @@ def _arrivals(answers: Answers) -> Arrivals:
     volume = answers.volume
     if volume.trace is not None:
         key = "trace" if UUID.fullmatch(volume.trace) else "path"
-        return TraceArrivals.model_validate({"process": "trace", key: volume.trace})
+        ignored = [name for name in ("input_tokens", "output_tokens") if not answers.is_replayed(f"processing.{name}")]
+        return TraceArrivals.model_validate({"process": "trace", key: volume.trace, "ignored_columns": ignored})
     if volume.clients is not None:
         return ClosedArrivals(process="closed", clients=volume.clients, think_s=volume.think_s)
     peak_s = volume.peak_minutes * 60

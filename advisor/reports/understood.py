@@ -33,10 +33,7 @@ def understood(understanding: Understanding, trace: Trace) -> Iterator[tuple[str
     if tokens:
         yield "Tokens", listed([_amount(amount) for amount in tokens])
     if understanding.status:
-        failed = (
-            f", {count(understanding.rows_failed)} of them failed" if understanding.rows_failed else ", none failed"
-        )
-        yield "Status", f"{understanding.status}{failed}"
+        yield "Status", f"column {understanding.status}: {_failures(understanding)}"
     yield "Used", f"{count(understanding.rows_used, 'row')}{_left_out(understanding)}"
     if understanding.ignored:
         yield (
@@ -86,6 +83,18 @@ def _amount(amount: AmountColumn) -> str:
         return f"up to {' and '.join(amount.end.columns)}"
     unit = f" in {_unit(amount.unit_s)}" if amount.unit_s != 1 else ""
     return f"column {' + '.join(amount.columns)}{unit}"
+
+
+def _failures(understanding: Understanding) -> str:
+    failures = understanding.failures
+    if failures is None or not understanding.rows_failed:
+        return f"{count(understanding.rows_failed)} failed" if understanding.rows_failed else "none failed"
+    kinds = (
+        (failures.transient, "failed and could be tried again"),
+        (failures.permanent, "failed for good"),
+        (failures.abandoned, "given up by the caller"),
+    )
+    return listed([f"{count(requests)} {words}" for requests, words in kinds if requests])
 
 
 def _left_out(understanding: Understanding) -> str:

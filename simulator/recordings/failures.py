@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from simulator.recordings.amounts import present
 from simulator.trace_columns import ERROR_NAMES, rank_of, words_of
 
-SUCCEEDED, TRANSIENT, PERMANENT, ABANDONED = 0, 1, 2, 3
+SUCCESS, TRANSIENT, PERMANENT, ABANDONED = 0, 1, 2, 3
 """An abandoned request was given up by its caller: neither the service nor the model failed."""
 ABANDONED_CODES = (460, 499)
 """Of a load balancer of AWS, and of nginx: the client closed the connection."""
@@ -22,7 +22,7 @@ _CODE = r"(?:^|[^\d.])([1-5]\d\d)(?:$|[^\d.])"
 
 
 def read_outcomes(cells: pl.Series, column: str) -> NDArray[np.int8]:
-    """How each request ended: SUCCEEDED, TRANSIENT, PERMANENT or ABANDONED. An empty cell is no failure.
+    """How each request ended: SUCCESS, TRANSIENT, PERMANENT or ABANDONED. An empty cell is no failure.
 
     A column that is named for errors has one in each cell that is neither empty nor false.
     """
@@ -34,10 +34,10 @@ def read_outcomes(cells: pl.Series, column: str) -> NDArray[np.int8]:
     def says(pattern: str) -> NDArray[np.bool_]:
         return np.asarray(plain.str.contains(pattern).fill_null(False).to_numpy())
 
-    outcomes = np.where(says(_TRANSIENT), TRANSIENT, SUCCEEDED)
+    outcomes = np.where(says(_TRANSIENT), TRANSIENT, SUCCESS)
     if is_error:
         outcomes = np.where(
-            plain.is_null().to_numpy() | plain.is_in(_FINE).fill_null(False).to_numpy(), SUCCEEDED, TRANSIENT
+            plain.is_null().to_numpy() | plain.is_in(_FINE).fill_null(False).to_numpy(), SUCCESS, TRANSIENT
         )
     elif words_of(column)[-1:] == ["code"] and np.nanmax(codes, initial=0) == 2 and "status" in column.lower():
         outcomes = np.where(codes == 2, TRANSIENT, outcomes)  # OpenTelemetry: unset, ok, error
@@ -47,7 +47,7 @@ def read_outcomes(cells: pl.Series, column: str) -> NDArray[np.int8]:
     by_code = np.select(
         [np.isin(codes, ABANDONED_CODES), np.isin(codes, TRANSIENT_CODES) | (codes >= 500), codes >= 400],
         [ABANDONED, TRANSIENT, PERMANENT],
-        SUCCEEDED,
+        SUCCESS,
     )
     outcomes = np.where(has_code, by_code, outcomes)
     if has_code.any():

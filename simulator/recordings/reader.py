@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from core.numbers import count as count_words
 from core.numbers import duration
 from simulator.recordings.amounts import present, read_durations_s, read_numbers
-from simulator.recordings.counts import read_counter, spread_counts
-from simulator.recordings.failures import ABANDONED, PERMANENT, SUCCEEDED, TRANSIENT, read_outcomes
+from simulator.recordings.counts import SEED, read_counter, spread_counts
+from simulator.recordings.failures import ABANDONED, PERMANENT, SUCCESS, TRANSIENT, read_outcomes
 from simulator.recordings.instants import EXAMPLES, NANOSECONDS, UNREADABLE, clock_set_back
 from simulator.recordings.tables import CellBlock, CellTable, open_table
 from simulator.recordings.text import RecordedText
@@ -53,8 +53,6 @@ LONGEST_SPAN_S = 1e9
 WINDOWS_S = (3600.0, 900.0, 300.0, 60.0, 10.0, 1.0)
 """Lengths of the busiest part that is offered of a file with too many requests."""
 AMOUNTS = (("service_s", "duration"), ("input_tokens", "input_tokens"), ("output_tokens", "output_tokens"))
-SEED = 1
-"""Of the draws for requests whose time or tokens are not known."""
 
 
 @dataclass
@@ -384,7 +382,7 @@ def _known_amounts(
 
     A column in which most have none is left out.
     """
-    failed = np.zeros(len(next(iter(amounts.values()))), dtype=np.bool_) if outcomes is None else outcomes != SUCCEEDED
+    failed = np.zeros(len(next(iter(amounts.values()))), dtype=np.bool_) if outcomes is None else outcomes != SUCCESS
     if amounts and failed.any():
         rows = count_words(int(failed.sum()), "request")
         notes.append(

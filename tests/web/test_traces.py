@@ -181,3 +181,42 @@ def test_a_file_that_was_used_or_left_leads_back_to_the_decision(htmx: Client, d
     htmx.post(second)
     assert not RecordingUpload.objects.exists()
     assert htmx.post(second).headers["Location"] == reverse("decision", args=[decision.pk])
+
+
+TIMED = b"time_s,duration_s,input_tokens,status\n" + b"".join(
+    b"%d,12,700,%d\n" % (second, 503 if second % 50 == 7 else 200) for second in range(400)
+)
+
+
+def test_proposed_answers_stand_next_to_those_of_now_and_each_can_be_left(htmx: Client, decision: Decision) -> None:
+    before = decision.latest().answers
+    address, page = review(htmx, decision, TIMED)
+    assert "8 failed and could be tried again" in page
+    assert 'name="take" value="processing.p50_s"' in page and "<strong>12 s</strong>" in page
+    htmx.post(address, {"offered": "1", "take": ["volume.mean_rate_per_s", "processing.p50_s"]})
+    answers = decision.latest().answers
+    assert (answers.processing.p50_s, answers.processing.p95_s, answers.processing.p99_s) == (12, 12, 12)
+    assert answers.processing.input_tokens == before.processing.input_tokens
+    assert answers.failures == before.failures
+    shown = htmx.get(reverse("decision", args=[decision.pk])).content.decode()
+    assert shown.count("From the recording arrivals.csv.") == 4
+
+
+def test_one_press_takes_all_proposed_answers(htmx: Client, decision: Decision) -> None:
+    use(htmx, decision, TIMED)
+    answers = decision.latest().answers
+    assert (answers.processing.input_tokens, answers.failures.transient_percent) == (700, 2)
+    assert answers.is_replayed("processing.p50_s", "processing.input_tokens")
+
+
+def test_a_typed_answer_is_no_longer_from_the_recording(htmx: Client, decision: Decision) -> None:
+    use(htmx, decision, TIMED)
+    decision.refresh_from_db()
+    htmx.post(
+        reverse("save-answers", args=[decision.pk]),
+        {"version": str(decision.draft_version), "processing.input_tokens": "900"},
+    )
+    answers = decision.latest().answers
+    assert answers.processing.input_tokens == 900
+    assert answers.source_of("processing.input_tokens") is None
+    assert answers.source_of("processing.p50_s") is not None

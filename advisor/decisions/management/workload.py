@@ -15,17 +15,18 @@ from advisor.advice.consumer_search import advised_scenario
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import DEFAULT_TEMPLATE
 from advisor.advice.library_overrides import Library, apply_overrides, library_from_file
-from advisor.advice.measuring import measured
+from advisor.advice.proposed_answers import answers_of_requests, propose_from_recording
 from advisor.advice.scenario import scenario_from, scenario_of
 from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping, with_lines
 from advisor.decisions.limits import TRACE_ROWS
 from advisor.decisions.management.console import BadInput, problems_in
 from advisor.decisions.management.recording_options import option_of
+from advisor.reports.document.answers import LABELS, value_words
 from advisor.reports.understood import understood
 from core.errors import InvalidInput
 from simulator.arrivals import TraceArrivals
-from simulator.recordings.understanding import Corrections, RecordingQuestion
-from simulator.scenario import Scenario
+from simulator.recordings.understanding import Corrections, ReadRecording, RecordingQuestion
+from simulator.scenario import Failures, Scenario
 from simulator.services import EmpiricalService
 from simulator.traces import Trace
 
@@ -58,7 +59,7 @@ class Source:
     """Of how a recording is read."""
     report: Callable[[str], Any] = lambda _: None
     """Called with a line for each thing that was understood of a recording."""
-    traces: dict[Path, Trace] = field(default_factory=dict)
+    recordings: dict[Path, ReadRecording] = field(default_factory=dict)
 
 
 def add_library(parser: CommandParser) -> None:
@@ -122,17 +123,51 @@ def _with_trace(source: Source) -> Mapping[str, Any]:
     path = volume.get("trace") if isinstance(volume, Mapping) else None
     if not isinstance(volume, Mapping) or not isinstance(path, str) or not path:
         return source.given
-    capacity = Evaluation.from_answers(answers_from(source.given)).point.capacity.cap
-    figures = measured(_read_trace(source, path, "volume.trace"), capacity) | dict(volume)
-    source.given["volume"].update(figures)
-    return source.given
+    recording = _read_trace(source, path, "volume.trace")
+    proposed = propose_from_recording(
+        recording.trace, recording.understanding.failures, answers_from(source.given), path, Path(path).name
+    )
+    taken = proposed.not_given_in(source.given)
+    for answer in taken:
+        source.report(f"{Path(path).name}: {LABELS[answer]}: {value_words(answer, proposed.values[answer])}")
+    return proposed.over(source.given, taken)
+
+
+def _with_recorded(source: Source) -> Mapping[str, Any]:
+    """A Scenario with the durations, tokens and failures of the recording that it replays, if it states none of its own."""
+    given = source.given
+    arrivals, provider = given.get("arrivals"), given.get("provider", {})
+    path = arrivals.get("path") if isinstance(arrivals, Mapping) else None
+    if not isinstance(path, str) or not path or not isinstance(provider, Mapping):
+        return given
+    recording = _read_trace(source, path, "arrivals.path")
+    values = answers_of_requests(recording.trace, recording.understanding.failures)
+    filled = dict(given)
+    if "service" not in given and recording.trace.service_s is not None:
+        filled["service"] = {"distribution": "empirical"}
+        source.report(f"{Path(path).name}: the durations are those of the requests in the recording")
+    if "failures" not in given and recording.understanding.failures is not None:
+        filled["failures"] = {
+            answer: values[f"failures.{answer}"] for answer in Failures.model_fields if f"failures.{answer}" in values
+        }
+        source.report(
+            f"{Path(path).name}: failures: {', '.join(f'{answer} {value:g}' for answer, value in filled['failures'].items())}"
+        )
+    tokens = {
+        name: float(values[f"processing.{name}"])
+        for name in ("input_tokens", "output_tokens")
+        if f"processing.{name}" in values
+    }
+    if tokens:
+        filled["provider"] = {**tokens, **provider}
+    return filled
 
 
 def workload_in(source: Source) -> Workload:
     """Build the workload of a FILE. Raise BadInput for what is wrong in it, or in the trace it names."""
     with problems_in(source.name):
         if document_kind(source.given) == "scenario":
-            scenario = scenario_from(source.given)
+            scenario = scenario_from(_with_recorded(source))
             return Workload(scenario, _trace_of(source, scenario), durations_s=_durations_of(source, scenario))
     answers = answers_in(source)
     scenario = advised_scenario(Evaluation.from_answers(answers))
@@ -152,7 +187,7 @@ def _trace_of(source: Source, scenario: Scenario) -> Trace | None:
         return None
     if arrivals.path is None:
         raise BadInput(f"{source.name}: arrivals.trace: is an upload's id, which pages know; here give a file's path")
-    return _read_trace(source, arrivals.path, "arrivals.path")
+    return _read_trace(source, arrivals.path, "arrivals.path").trace
 
 
 def _durations_of(source: Source, scenario: Scenario) -> NDArray[np.float64] | None:
@@ -164,11 +199,11 @@ def _durations_of(source: Source, scenario: Scenario) -> NDArray[np.float64] | N
     return _parsed(source.folder / service.path, f"{source.name}: service.path", read_durations)
 
 
-def _read_trace(source: Source, path: str, named_by: str) -> Trace:
+def _read_trace(source: Source, path: str, named_by: str) -> ReadRecording:
     from simulator.recordings.reader import read_recording  # it loads polars, which takes a while
 
     place = source.folder / path
-    if place not in source.traces:
+    if place not in source.recordings:
         recording = _parsed(
             place,
             f"{source.name}: {named_by}",
@@ -178,8 +213,8 @@ def _read_trace(source: Source, path: str, named_by: str) -> Trace:
             source.report(f"{place.name}: {title}: {words}")
         for note in recording.understanding.notes:
             source.report(f"{place.name}: {note}")
-        source.traces[place] = recording.trace
-    return source.traces[place]
+        source.recordings[place] = recording
+    return source.recordings[place]
 
 
 def _parsed(place: Path, named_by: str, parse: Callable[[BinaryIO], Read]) -> Read:

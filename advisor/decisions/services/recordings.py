@@ -16,6 +16,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from advisor.advice.answers import Answers
+from advisor.advice.proposed_answers import ProposedAnswers, propose_from_recording
 from advisor.decisions import limits
 from advisor.decisions.cleaning import clean_file_name
 from advisor.decisions.errors import UploadTooLarge
@@ -28,13 +29,15 @@ from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
 from core.values import shown
 from simulator import traces
-from simulator.recordings.understanding import Corrections, ReadRecording
+from simulator.recordings.understanding import Corrections, ReadRecording, RecordedFailures
 
 COLUMNS = ("arrivals_s", "input_tokens", "output_tokens", "service_s")
 SPOOLED_BYTES = 1 << 20
 DISPERSION_WINDOWS_S = (1, 10, 60)
 GZIP_LEVEL = 3
 """Higher ones take longer and save little of a CSV of numbers."""
+UNSTORED = "upload"
+"""In place of the id of a recording that has none yet."""
 TRACE_MARKER = '"trace":"'
 """Part of stored answers that name a trace."""
 
@@ -77,6 +80,16 @@ def columns_of_upload(upload: RecordingUpload) -> tuple[str, ...]:
 
     with gzip.open(io.BytesIO(bytes(upload.file_gz))) as file:
         return columns_in(cast(BinaryIO, file))
+
+
+def propose_from_upload(upload: RecordingUpload, recording: ReadRecording, answers: Answers) -> ProposedAnswers:
+    return propose_from_recording(recording.trace, recording.understanding.failures, answers, UNSTORED, upload.name)
+
+
+def propose_from_stored(trace: Trace, answers: Answers) -> ProposedAnswers:
+    failures = trace.understanding.get("failures")
+    failures = RecordedFailures.model_validate(failures) if failures else None
+    return propose_from_recording(read_stored_trace(trace), failures, answers, str(trace.pk), trace.name)
 
 
 def accept_upload(upload: RecordingUpload, user: User, corrections: Corrections | None = None) -> Trace:
@@ -312,6 +325,10 @@ def replace_recording_name(given: dict[str, Any], decision: Decision) -> None:
         raise InvalidInput([Problem("volume.trace", reason)])
     if named:
         volume["trace"] = str(named[0].pk)
+        sources = given.get("sources")
+        for source in sources.values() if isinstance(sources, dict) else ():
+            if isinstance(source, dict) and source.get("recording") == name:
+                source["recording"] = volume["trace"]
 
 
 def describe_recording(trace: Trace) -> Recording:

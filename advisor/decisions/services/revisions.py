@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypedDict, assert_never
@@ -10,13 +10,12 @@ from django.utils import timezone
 from advisor import advice
 from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.library_overrides import Library, apply_overrides
-from advisor.advice.measuring import measured
 from advisor.decisions import stored
 from advisor.decisions.cleaning import clean_name
 from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, Direction, Revision, Run, StatusChange, Step, Trace
 from advisor.decisions.services.library import library_of
-from advisor.decisions.services.recordings import lock_trace, read_stored_trace, recording_of, require_known_trace
+from advisor.decisions.services.recordings import lock_trace, propose_from_stored, recording_of, require_known_trace
 from advisor.decisions.services.simulated_advice import first_recommendation
 from advisor.reports.comparison.revisions import Comparison, compare
 from advisor.reports.document.answers import TRACE
@@ -140,12 +139,19 @@ def _without_lost_trace(answers: Answers, workspace: Workspace) -> Answers:
     return answers
 
 
-def use_trace(decision: Decision, trace: Trace, user: User, version: int, *, own: Library | None = None) -> Revision:
-    """Replay the trace. Its rate, peaks and unevenness become answers, too. Raise as `save_answers`."""
-    latest = decision.latest()
-    given = latest.answers.model_dump()
-    cap_per_s = latest.evaluation.point.capacity.cap
-    given["volume"] |= measured(read_stored_trace(trace), cap_per_s) | {"trace": str(trace.pk)}
+def use_trace(
+    decision: Decision,
+    trace: Trace,
+    user: User,
+    version: int,
+    *,
+    own: Library | None = None,
+    taken: Collection[str] | None = None,
+) -> Revision:
+    """Replay the trace. What it says of the proposed answers that are `taken`, or of all, become answers. Raise as `save_answers`."""
+    answers = decision.latest().answers
+    given = propose_from_stored(trace, answers).over(answers.model_dump(), taken)
+    given["volume"]["trace"] = str(trace.pk)
     return save_answers(decision, given, user, version, own=own)
 
 

@@ -53,7 +53,14 @@ def assumptions(answers: Answers, recording: str | None = None) -> Section:
                 continue
             value = value_at(given, question.path)
             is_recording = question.path == TRACE and recording is not None
-            own = "template" if value == value_at(assumed, question.path) and not is_recording else "given"
+            source = answers.source_of(question.path)
+            own = (
+                source.text
+                if source
+                else "template"
+                if value == value_at(assumed, question.path) and not is_recording
+                else "given"
+            )
             words = recording if is_recording and recording else value_words(question.path, value)
             rows.append((question.label, words, own))
         blocks.append(table_block(("Question", "Answer", "From"), rows, section.title, figures_from=3))

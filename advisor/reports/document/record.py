@@ -125,12 +125,17 @@ def answers_on_file(answers: Answers, recording: Recording | None) -> Answers:
     """Name the recording by its file, as the command line takes it; none if it was deleted."""
     if answers.volume.trace is None:
         return answers
-    volume = answers.volume.model_copy(update={"trace": recording.file if recording else None})
-    return answers.model_copy(update={"volume": volume})
+    file = recording.file if recording else None
+    sources = {
+        path: source.model_copy(update={"recording": file}) if source.recording == answers.volume.trace else source
+        for path, source in answers.sources.items()
+    }
+    volume = answers.volume.model_copy(update={"trace": file})
+    return answers.model_copy(update={"volume": volume, "sources": sources})
 
 
 def scenario_on_file(scenario: Scenario, recording: Recording | None) -> Scenario:
     if not isinstance(scenario.arrivals, TraceArrivals) or recording is None:
         return scenario
-    arrivals = TraceArrivals(process="trace", path=recording.file, speed=scenario.arrivals.speed)
+    arrivals = scenario.arrivals.model_copy(update={"path": recording.file, "trace": None})
     return scenario.model_copy(update={"arrivals": arrivals})

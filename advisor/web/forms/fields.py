@@ -32,6 +32,8 @@ SHORT_TEXT = 7
 class FieldHints:
     certainty: Certainty = "number"
     reading: str = ""
+    source: str = ""
+    """Where the answer comes from, if no person gave it."""
     why: str = ""
     """The template's reason, if the answer is the template's value."""
     text: str = ""
@@ -215,10 +217,14 @@ class _Filler:
 
     def _hints(self, question: Question, value: Any, text: str, unit: str, *, unsaved: bool) -> FieldHints:
         path, template = question.path, TEMPLATES[self.answers.template]
-        is_templates = path in template.why and value == value_at(_values(self.answers.template), path)
+        source = self.answers.source_of(path)
+        is_templates = (
+            source is None and path in template.why and value == value_at(_values(self.answers.template), path)
+        )
         return FieldHints(
             certainty=certainty_of(value),
             reading="" if unsaved else reading(question, value, self.answers, text, unit),
+            source=source.text if source else "",
             why=template.why[path] if is_templates else "",
             text=text,
             unit=unit,

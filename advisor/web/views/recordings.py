@@ -1,6 +1,5 @@
 """An uploaded recording, as it was understood: it is checked, corrected and then used by a decision."""
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -9,19 +8,18 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from advisor.advice.measuring import measured
 from advisor.decisions.errors import StaleVersion
 from advisor.decisions.models import Decision, RecordingUpload
-from advisor.decisions.services.recordings import accept_upload, columns_of_upload, read_upload
+from advisor.decisions.services.recordings import accept_upload, columns_of_upload, propose_from_upload, read_upload
 from advisor.decisions.services.revisions import use_trace
 from advisor.reports.understood import understood
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision
 from advisor.web.arrivals_picture import draw_arrivals
+from advisor.web.forms.proposed_form import proposed_rows, taken_answers
 from advisor.web.forms.recording_form import corrections_from_query, query_of, query_with, recording_fields
 from advisor.web.views.answers import trace_problem
 from core.errors import InvalidInput
-from core.numbers import duration, number, rate
 from simulator.recordings.understanding import Corrections, RecordingQuestion
 
 
@@ -37,21 +35,12 @@ def review_recording(request: MemberRequest, decision_id: UUID, upload_id: UUID)
         corrections = corrections_from_query(request.POST if request.method == "POST" else request.GET)
         if request.method == "POST":
             trace = accept_upload(upload, request.user, corrections)
-            use_trace(decision, trace, request.user, decision.draft_version)
+            taken = taken_answers(request.POST)
+            use_trace(decision, trace, request.user, decision.draft_version, taken=taken)
             return redirect("decision", decision.pk)
     except (InvalidInput, StaleVersion) as error:
         return _review(request, decision, upload, corrections, error)
     return _review(request, decision, upload, corrections)
-
-
-def _proposed(volume: Mapping[str, float]) -> str:
-    if not volume:
-        return ""
-    mean = f"{rate(volume['mean_rate_per_s'])} on average"
-    if volume["peak_to_mean"] <= 1:
-        return f"{mean}, without peaks"
-    peaks = f"{number(volume['peak_to_mean'])} times that for {duration(60 * volume['peak_minutes'])}"
-    return f"{mean}; peaks of {peaks}, {number(volume['peaks_per_day'])} a day"
 
 
 def _review(
@@ -66,13 +55,13 @@ def _review(
     try:
         if error is not None:
             raise error
-        recording = read_upload(upload, corrections)
+        recording, answers = read_upload(upload, corrections), decision.latest().answers
         understanding = recording.understanding
         context |= {
             "understood": list(understood(understanding, recording.trace)),
             "notes": understanding.notes,
             "picture": draw_arrivals(recording.trace),
-            "proposed": _proposed(measured(recording.trace, decision.latest().evaluation.point.capacity.cap)),
+            "proposed": proposed_rows(propose_from_upload(upload, recording, answers), answers),
         }
     except RecordingQuestion as question:
         context["question"] = question.question

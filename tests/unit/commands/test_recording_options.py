@@ -68,3 +68,33 @@ def test_an_option_that_does_not_fit_the_file_is_refused(
     with pytest.raises(CommandError, match=says) as refused:
         run("simulate", write("scenario.yaml", TRACED), *options)
     assert refused.value.returncode == 2
+
+
+TIMED = "time_s,duration_s,output_tokens,status\n" + "".join(
+    f"{i},{1 + i % 3},50,{200 if i % 4 else 404}\n" for i in range(400)
+)
+
+
+def test_a_scenario_without_service_and_failures_has_those_of_its_recording(
+    run: Run, engine: Recorder, write: Write
+) -> None:
+    write("arrivals.csv", TIMED)
+    run(
+        "simulate",
+        write("scenario.yaml", "arrivals: {process: trace, path: arrivals.csv}\nprovider: {max_concurrency: 9}\n"),
+    )
+    assert engine.scenario is not None
+    assert engine.scenario.service.distribution == "empirical"
+    assert engine.scenario.failures.poison_percent == 25
+    assert (engine.scenario.provider.output_tokens, engine.scenario.provider.max_concurrency) == (50, 9)
+
+
+def test_answers_of_the_recording_are_printed_and_given_ones_count_instead(
+    run: Run, engine: Recorder, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("arrivals.csv", TIMED)
+    run("simulate", write("answers.yaml", "volume: {trace: arrivals.csv}\nprocessing: {output_tokens: 7}\n"))
+    assert "arrivals.csv: How long does processing take, typically?: 2 s" in capsys.readouterr().err
+    assert engine.scenario is not None and engine.scenario.service.distribution == "empirical"
+    assert engine.scenario.arrivals.ignored_columns == ("input_tokens", "output_tokens")
+    assert engine.scenario.provider.output_tokens == 7

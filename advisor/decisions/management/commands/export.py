@@ -77,7 +77,8 @@ def _format_of(place: Path) -> Format:
 
 
 def _recording_in(source: Source) -> Recording | None:
-    for place, trace in source.traces.items():
+    for place, recording in source.recordings.items():
+        trace = recording.trace
         with place.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
             size_bytes = stream.tell()

@@ -8,6 +8,7 @@ import numpy as np
 from django.core.management.base import CommandError, CommandParser
 
 from advisor.advice.answers import answers_from
+from advisor.advice.proposed_answers import propose_from_queues
 from advisor.advice.yaml_json import as_json, as_yaml
 from advisor.decisions.management.broker_option import add_redis, broker_in
 from advisor.decisions.management.console import FAILURE, Console, add_format, number_that
@@ -22,7 +23,6 @@ Says how long the backlog takes to drain, how many workers keep a wait, and writ
 keys at a time, every half second; no command blocks or scans.
 """
 LONGEST_MINUTES = 24 * 60
-ENOUGH_FOR_P99 = 300
 
 
 class Command(Console):
@@ -68,7 +68,8 @@ class Command(Console):
             self.stdout.write("\n".join(_lines(one, workers, options["wait"])))
 
     def _write(self, file: Path, observed: Sequence[QueueObservation]) -> None:
-        answers = answers_from(given_by(observed))
+        proposed = propose_from_queues(observed)
+        answers = answers_from(proposed.over({"name": proposed.source}))
         try:
             file.write_text(as_json(answers) if file.suffix == ".json" else as_yaml(answers))
         except OSError as error:
@@ -80,37 +81,6 @@ def _sheet(text: str) -> Path:
     if not text.endswith((".yaml", ".yml", ".json")):
         raise argparse.ArgumentTypeError(f"must end in .yaml or .json, not {text[-30:]!r}")
     return Path(text)
-
-
-def given_by(observed: Sequence[QueueObservation]) -> dict[str, Any]:
-    """The answers that the queues give, taken together; all others are the template's."""
-    seconds = observed[0].seconds
-    attempts = [attempt for one in observed for attempt in one.attempts]
-    times_s = np.array([attempt.service_s for attempt in attempts if attempt.service_s > 0])
-    answers: dict[str, Any] = {
-        "name": f"rq, {', '.join(one.name for one in observed)}"[:100],
-        "volume": {"mean_rate_per_s": _four_digits(max(1e-6, sum(one.arrivals for one in observed) / seconds))},
-        "operations": {"runs_a_broker_today": True, "broker": "rq"},
-        "failures": {
-            "transient_percent": _four_digits(100 * float(np.mean([float(one.failed) for one in attempts] or [0.0])))
-        },
-    }
-    if workers := max(one.workers for one in observed):
-        answers["operations"] |= {"min_workers": workers, "max_workers": workers}
-    if retries := max(one.most_retries for one in observed):
-        answers["failures"]["max_retries"] = retries
-    if len(observed) == 1 and observed[0].interarrival_cv is not None:
-        answers["volume"]["interarrival_cv"] = _four_digits(min(20.0, max(0.1, observed[0].interarrival_cv)))
-    if len(times_s):
-        p50_s, p95_s, p99_s = (max(0.001, float(value)) for value in np.percentile(times_s, (50, 95, 99)))
-        answers["processing"] = {"p50_s": _four_digits(p50_s), "p95_s": _four_digits(max(p95_s, 1.001 * p50_s))}
-        if len(times_s) >= ENOUGH_FOR_P99:
-            answers["processing"]["p99_s"] = _four_digits(max(p99_s, 1.001 * p95_s))
-    return answers
-
-
-def _four_digits(value: float) -> float:
-    return float(f"{value:.4g}")
 
 
 def _data(observed: Sequence[QueueObservation], needed: Sequence[int | None], wait_s: float) -> list[dict[str, Any]]:
