@@ -21,7 +21,7 @@ LIMIT_S = 60
 """Most take a tenth of a second; a run that hangs fails here."""
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
 TEMPLATES = sorted(library.sheets())
-ANSWERS = [*TEMPLATES, "invoice-extraction.yaml"]
+ANSWERS = [*TEMPLATES, "access-log.yaml", "invoice-extraction.yaml"]
 WORKLOADS = [*TEMPLATES, *(path.name for path in EXAMPLES)]
 NOT_SHIPPED = ("azure_llm_2023_code.csv", "azure_llm_2023_conv.csv")
 
@@ -54,6 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     invented = EXAMPLES[0].with_name("bursty-hour.csv")
     for name in (invented.name, *NOT_SHIPPED):
         shutil.copy(invented, place / name)
+    shutil.copy(invented.with_name("access.log"), place)
     for template in TEMPLATES:
         (place / template).write_text(f"template: {template}\n")
     return place
@@ -113,7 +114,7 @@ def is_taken(name: str, trigger: str) -> bool:
 )
 def test_simulate_with_a_trigger(name: str, trigger: str, folder: Path, run: Run) -> None:
     arguments = ("simulate", str(folder / name), "--trigger", trigger, "--replications", "2")
-    early, late = name == "batch_enrichment", "azure" in name or "hour" in name
+    early, late = name == "batch_enrichment", any(part in name for part in ("azure", "hour", "access-log"))
     if (early and trigger == "600:120") or (late and trigger != "600:120"):
         with pytest.raises(
             CommandError, match=r"--trigger: (ends at .*, and requests arrive only|starts at .*, after the last)"
