@@ -30,6 +30,7 @@ urlpatterns = [
     path("library/<slug:kind>/<slug:name>/hide", library.hide_shipped_entry, name="hide-library-entry"),
     path("library/<slug:kind>/<slug:name>/reset", library.restore_entry, name="reset-library-entry"),
     path("decisions/new", decisions.new_decision, name="new-decision"),
+    path("decisions/new/recording", decisions.start_from_recording, name="new-from-recording"),
     path("decisions/<uuid:decision_id>", decisions.show_decision, name="decision"),
     path("decisions/<uuid:decision_id>/advice", decisions.show_advice, name="advice"),
     path("decisions/<uuid:decision_id>/advice/settled", decisions.settle_advice, name="settled-advice"),

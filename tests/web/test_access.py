@@ -42,6 +42,7 @@ TABLE: dict[str, Row] = {
     "hide-library-entry": Row("POST", (LOGIN, 302, 302, 403, 302, 403)),
     "reset-library-entry": Row("POST", (LOGIN, 302, 302, 403, 302, 403)),
     "new-decision": Row("GET", (LOGIN, 200, 200, 403, 200, 403)),
+    "new-from-recording": Row("POST", (LOGIN, 422, 422, 403, 422, 403)),
     "decision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "advice": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "settled-advice": Row("GET", (LOGIN, 204, 204, 204, 404, 204)),
@@ -68,6 +69,7 @@ TABLE: dict[str, Row] = {
     "compare": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "compare-charts": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "run": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "run-tables": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "run-progress": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "run-letters": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "requeue-letters": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
@@ -236,13 +238,32 @@ def address(name: str, decision: Decision, run: Run) -> str:
         case "run-again":
             Run.objects.filter(pk=run.pk).update(engine=EngineName.LIVE)
             return reverse(name, args=[run.pk])
-        case "run" | "run-progress" | "cancel-run" | "run-charts" | "run-letters" | "requeue-letters" | "empty-letters":
-            return reverse(name, args=[run.pk])
+        case (
+            "run"
+            | "run-tables"
+            | "run-progress"
+            | "cancel-run"
+            | "run-charts"
+            | "run-letters"
+            | "requeue-letters"
+            | "empty-letters"
+        ):
+            return reverse(name, args=[run.pk, "csv"] if name == "run-tables" else [run.pk])
         case "new-library-entry":
             return reverse(name, args=["hop"])
         case "library-entry" | "hide-library-entry" | "reset-library-entry":
             return reverse(name, args=["hop", "nginx"])
-        case "home" | "handbook" | "library" | "new-decision" | "login" | "logout" | "workspaces" | "join":
+        case (
+            "home"
+            | "handbook"
+            | "library"
+            | "new-decision"
+            | "new-from-recording"
+            | "login"
+            | "logout"
+            | "workspaces"
+            | "join"
+        ):
             return reverse(name)
         case _ if name.startswith("server:"):
             return reverse(name)

@@ -222,14 +222,14 @@ def _upload(request: MemberRequest, edit: AnswersEdit) -> HttpResponseBase:
         if not isinstance(file, UploadedFile):
             raise InvalidInput([Problem("volume.trace", "choose a file first")])
         upload = keep_upload(edit.decision.workspace, request.user, file.name or "", file.chunks())
-        _require_readable(upload)
+        require_readable(upload)
         response = redirect("review-recording", edit.decision.pk, upload.pk)
         return HttpResponseClientRedirect(response.url) if request.htmx else response
     except InvalidInput as error:
         return edit.refused([trace_problem(problem) for problem in error.problems])
 
 
-def _require_readable(upload: RecordingUpload) -> None:
+def require_readable(upload: RecordingUpload) -> None:
     """Raise TraceError for a file that no choice of a person would make a recording."""
     try:
         read_upload(upload, Corrections())

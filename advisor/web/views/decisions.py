@@ -5,11 +5,13 @@ from functools import cache
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.db.models import Count, F, OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import reswap
 
@@ -17,6 +19,7 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import recommend
 from advisor.advice.templates import TEMPLATES
+from advisor.decisions.errors import UploadTooLarge
 from advisor.decisions.models import Comment, Decision, Revision, Run, Status
 from advisor.decisions.services.decisions import (
     StatusSummary,
@@ -27,6 +30,7 @@ from advisor.decisions.services.decisions import (
     delete_decision,
     summarize_statuses,
 )
+from advisor.decisions.services.recordings import keep_upload
 from advisor.decisions.services.run_verdicts import RunVerdict, verdict_of_run
 from advisor.decisions.services.simulated_advice import Awaited, advise_revision, find_flips_of, find_typical
 from advisor.teams.access import may_edit, require_editor, role_in
@@ -35,6 +39,8 @@ from advisor.teams.models import Role, Workspace
 from advisor.web.access import editable_decision, find_decision, revision_numbered, workspace_of
 from advisor.web.decision_page import decision_context, version_of
 from advisor.web.forms.questions import choice_reason, first_sentence, sentence_of
+from advisor.web.request_limits import limit_upload
+from advisor.web.views.answers import require_readable, trace_problem
 from advisor.web.views.revisions import revision_page
 from core.errors import InvalidInput
 
@@ -124,6 +130,32 @@ def new_decision(request: MemberRequest) -> HttpResponseBase:
             return _offers(request, sentence_of(choice_reason(template, titles)), 422)
         return redirect("decision", create_decision(request.workspace, request.user, {"template": template}).pk)
     return _offers(request)
+
+
+@csrf_exempt
+@require_POST
+def start_from_recording(request: MemberRequest) -> HttpResponseBase:
+    """The limit on the size is set before anything reads the request; only then is the token checked."""
+    require_editor(request.user, request.workspace)
+    limit_upload(request)
+    try:
+        return _start_from_recording(request)
+    except UploadTooLarge as error:
+        return _offers(request, sentence_of(str(error)), 413)
+
+
+@csrf_protect
+def _start_from_recording(request: MemberRequest) -> HttpResponseBase:
+    file, template = request.FILES.get("trace"), request.POST.get("template", "")
+    if not isinstance(file, UploadedFile) or template not in TEMPLATES:
+        return _offers(request, "Choose a file and a template first.", 422)
+    try:
+        upload = keep_upload(request.workspace, request.user, file.name or "", file.chunks())
+        require_readable(upload)
+    except InvalidInput as error:
+        return _offers(request, " ".join(sentence_of(trace_problem(problem).reason) for problem in error.problems), 422)
+    decision = create_decision(request.workspace, request.user, {"template": template})
+    return redirect("review-recording", decision.pk, upload.pk)
 
 
 def _offers(request: MemberRequest, error: str = "", status: int = 200) -> HttpResponse:
