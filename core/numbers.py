@@ -39,6 +39,20 @@ def exactly(value: float, write: Writer) -> str:
     return next(words for digits in range(DIGITS, MOST_DIGITS + 1) if (words := write(value, digits=digits)) == full)
 
 
+def rounded_outward(value: float, write: Writer, *, up: bool) -> float:
+    """A positive figure with the digits that `write` writes, upwards or downwards: a threshold holds on the side to which it is rounded."""
+    if value <= 0:
+        return value
+    is_composed = write is duration and value >= 100
+    step = (
+        next(step for limit, step in _STEPS if value < limit)
+        if is_composed
+        else 10.0 ** (math.floor(math.log10(value)) + 1 - DIGITS)
+    )
+    steps = value / step
+    return float(f"{(math.ceil(steps - 1e-9) if up else math.floor(steps + 1e-9)) * step:.12g}")
+
+
 def number(value: float | None, unit: str = "", missing: str = MISSING, digits: int = DIGITS) -> str:
     """Three significant digits, thousands separated, then the unit: 0.0123, 1.5 kB, 12,300 jobs."""
     if value is None or not math.isfinite(value):
@@ -89,11 +103,15 @@ def rate(per_s: float | None, missing: str = MISSING, digits: int = DIGITS) -> s
     """2 /s, 600 /h, 12 /d."""
     if per_s is None or not math.isfinite(per_s):
         return missing
+    scale, unit = rate_unit(per_s)
+    return f"{plain(per_s * scale, digits)} {unit}"
+
+
+def rate_unit(per_s: float) -> tuple[float, str]:
+    """What a rate a second is multiplied by to be written in that unit."""
     if per_s == 0 or abs(per_s) * HOUR_S >= 1000:
-        return f"{plain(per_s, digits)} /s"
-    if abs(per_s) * HOUR_S >= 1:
-        return f"{plain(per_s * HOUR_S, digits)} /h"
-    return f"{plain(per_s * DAY_S, digits)} /d"
+        return 1.0, "/s"
+    return (HOUR_S, "/h") if abs(per_s) * HOUR_S >= 1 else (DAY_S, "/d")
 
 
 def percent(value: float | None, missing: str = MISSING, digits: int = DIGITS) -> str:

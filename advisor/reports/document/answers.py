@@ -1,5 +1,6 @@
 """The answers in words: values with units, conditions of a flip, and the table of all assumptions."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,19 @@ from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import starting_number
 from advisor.reports.document.blocks import Paragraph, Section, TableBlock, table_block
 from advisor.reports.wording import uncapitalised
-from core.numbers import Writer, count, duration, exactly, number, percent, rate, singular_of
+from core.numbers import (
+    DIGITS,
+    Writer,
+    count,
+    duration,
+    exactly,
+    number,
+    percent,
+    rate,
+    rate_unit,
+    rounded_outward,
+    singular_of,
+)
 from core.paths import value_at
 
 QUESTIONS: Mapping[str, Question] = {question.path: question for section in SECTIONS for question in section.questions}
@@ -119,12 +132,32 @@ IF_CHOSEN: Mapping[str, Mapping[str, str]] = {
 """Choices as conditions, where their own words don't read as one."""
 
 
+def threshold_words(path: str, value: float, now: float) -> str:
+    """Away from the answer of now to three digits, so that it holds there; a rate in the unit of that answer."""
+    up, leaf = value > now, LEAVES[path]
+    unit = QUESTIONS[path].unit
+    if not value or (unit == "%" and value > 99):
+        return exact_words(path, value)
+    if isinstance(value, int):
+        shown: float = round(rounded_outward(value, number, up=up)) if value >= 10**DIGITS else value
+        words = value_words(path, shown)
+    elif unit == "/s":
+        scale, per = rate_unit(now)
+        shown = rounded_outward(value * scale, number, up=up) / scale
+        words = f"{exactly(shown * scale, number)} {per}"
+    else:
+        scale, write = WRITTEN.get(unit, (1.0, number))
+        shown = rounded_outward(value * scale, write, up=up) / scale
+        words = exact_words(path, shown)
+    return words if (leaf.low or 0) <= shown <= (leaf.high or math.inf) else exact_words(path, value)
+
+
 def flip_condition(flip: Flip, answers: Answers) -> str:
     """For example: If 1.9 s or less; If yes."""
     path, to = flip.field, flip.to
     if LEAVES[path].numeric:
-        more = to > starting_number(path, answers)
-        words = exact_words(path, to) + (" or more" if more else " or less" if to else "")
+        now = starting_number(path, answers)
+        words = threshold_words(path, to, now) + (" or more" if to > now else " or less" if to else "")
         return f"If {'about ' if flip.about else ''}{words}"
     if isinstance(to, list | tuple):
         return f"With only {value_words(path, to)}" if to else "With none of them"

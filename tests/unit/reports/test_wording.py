@@ -1,9 +1,12 @@
 """Sentences for enums and verdicts."""
 
+import math
+
 import pytest
 
 from advisor.advice.contract import Doubt, Flip, Recommendation
 from advisor.reports import wording
+from advisor.reports.document.answers import threshold_words
 from simulator.result import Result
 from tests.unit.reports import results
 
@@ -170,3 +173,25 @@ def test_a_number_stays_with_its_unit() -> None:
     )
     assert wording.unbroken("20 sheep") == "20 sheep"
     assert wording.unbroken("batch 1 h 5 min, urgent 31 min 55 s.").count(" ") == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "now", "words"),
+    [
+        ("processing.p95_s", 1.8001, 1.4, "1.81 s"),
+        ("processing.p95_s", 29.99997, 40.0, "29.9 s"),
+        ("caller.deadline_s", 1220.4, 60.0, "20 min 25 s"),
+        ("volume.mean_rate_per_s", 0.199, 0.4, "0.199 /s"),
+        ("volume.mean_rate_per_s", 0.1234567, 0.01, "445 /h"),
+        ("volume.peak_minutes", 4.68, 120.0, "4 min 40 s"),
+        ("processing.input_tokens", 32_696, 60_000, "32,600 tokens"),
+        ("provider.input_tokens_per_minute", 361_234.0, math.inf, "361,000 tokens/min"),
+        ("subscribers.count", 3, 1, "3 services"),
+        ("failures.transient_percent", 99.95, 2.0, "99.95 %"),
+        ("volume.peak_to_mean", 1.0, 2.5, "1x"),
+    ],
+)
+def test_a_threshold_has_three_digits_on_the_side_on_which_it_holds(
+    path: str, to: float, now: float, words: str
+) -> None:
+    assert threshold_words(path, to, now) == words
