@@ -8,6 +8,8 @@ from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.contract import Doubt, Flip, Style
 from advisor.advice.decision import StyleDecision
 from advisor.advice.flips import distance
+from advisor.advice.ranges import Range
+from advisor.advice.variations import starting_number
 from core.paths import value_at
 
 NEAR_FLIP = math.log(1.2)
@@ -35,9 +37,10 @@ def find_doubts(
 
 
 def _is_plausible_default(answers: Answers, flip: Flip) -> bool:
-    """Whether the answer is the template's, and so may as well be what the flip says, by the template's range."""
+    """Whether the answer is the template's, and what the flip says, or beyond it, as likely as what unsettles a range that was given."""
     sheet = library.sheets().get(answers.template)
     default = sheet.defaults.get(flip.field) if sheet else None
-    if default is None or default.low is None or default.high is None:
+    if default is None or default.low is None or default.high is None or value_at(answers, flip.field) != default.value:
         return False
-    return bool(value_at(answers, flip.field) == default.value and default.low <= flip.to <= default.high)
+    below = Range(default.low, default.high).share_below(flip.to)
+    return (1 - below if flip.to > starting_number(flip.field, answers) else below) > 1 - SURE_OF_STYLE

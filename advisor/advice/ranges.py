@@ -43,6 +43,13 @@ class Range:
         low, high = math.log(self.low + self.offset), math.log(self.high + self.offset)
         return min(self.high, max(self.low, math.exp(low + quantile * (high - low)) - self.offset))
 
+    def share_below(self, value: float) -> float:
+        """The share of the samples below a value."""
+        if not self.low < value < self.high:
+            return float(value >= self.high)
+        low, high = math.log(self.low + self.offset), math.log(self.high + self.offset)
+        return (math.log(value + self.offset) - low) / (high - low)
+
     def ends(self) -> dict[str, Any]:
         return {"low": self.low, "high": self.high}
 

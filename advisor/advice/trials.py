@@ -126,6 +126,8 @@ VERIFIED_AT = (1.03, 1.1, 1.25)
 """Factors by which a threshold is moved away from the answer until the evidence shows what the short runs did."""
 CHECKED_AT = (1.08, 1.25)
 """The same for flips that are not among the nearest."""
+EXACT_UP_TO = 10
+"""Whole numbers up to this are never about."""
 STEPPED_BACK = 1.04
 """Before a threshold by this factor the evidence has to show the advice of now."""
 SURE = 10.0
@@ -405,8 +407,9 @@ class Trials:
         return frozenset(places)
 
     def asked(self, flip: Flip, place: int) -> Flip | None:
-        """By the evidence: the nearest flips are narrowed down, the others are looked at where they are."""
-        return self.verified(flip) if place < VERIFIED else self.checked(flip)
+        """By the evidence: the nearest flips are narrowed down, and small numbers of things; the others are looked at where they are."""
+        is_small = _is_integer(flip.field) and _is_number(flip.to) and flip.to <= EXACT_UP_TO
+        return self.verified(flip) if place < VERIFIED or is_small else self.checked(flip)
 
     def verified(self, flip: Flip) -> Flip | None:
         """The flip where the evidence says so: narrowed, moved away from the answer until it does, and `about` if not just before it.

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from advisor.advice import library
 from advisor.advice.answers import answers_from
 from advisor.advice.contract import Flip, FlipOutcome, Style
 from advisor.advice.decision import StyleDecision
 from advisor.advice.doubts import find_doubts
+from advisor.advice.ranges import template_range
 
 CLEAR = StyleDecision("event_driven", "clear", 0.8, True, frozenset({"hybrid"}))
 ANSWERS = answers_from({"template": "document_extraction"})
@@ -34,6 +36,16 @@ def test_clear_advice_has_no_flip_of_style_near_a_number_or_within_the_range_of_
     flips: list[Flip], whys: set[str]
 ) -> None:
     assert {doubt.why for doubt in find_doubts(ANSWERS, CLEAR, flips, None)} == whys
+
+
+@pytest.mark.parametrize(("quantile", "whys"), [(0.85, ["default"]), (0.95, [])])
+def test_a_default_is_in_doubt_if_a_tenth_of_its_usual_values_lead_to_another_style(
+    quantile: float, whys: list[str]
+) -> None:
+    path = "volume.mean_rate_per_s"
+    usual = template_range(library.sheets()["document_extraction"], path)
+    doubts = find_doubts(ANSWERS, CLEAR, [flip(path, 0.5, usual.at(quantile))], None)
+    assert [doubt.why for doubt in doubts] == whys
 
 
 def test_an_answer_that_was_changed_from_the_template_is_no_default() -> None:
