@@ -263,7 +263,11 @@ def as_json(answers: Value) -> str:
 
 
 def as_yaml(answers: Value) -> str:
-    return "".join(_block(answers.model_dump(mode="json"), ""))
+    return mapping_as_yaml(answers.model_dump(mode="json"))
+
+
+def mapping_as_yaml(values: Mapping[str, Any]) -> str:
+    return "".join(_block(values, ""))
 
 
 def _block(values: Mapping[str, Any], indent: str) -> Iterator[str]:

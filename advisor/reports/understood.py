@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from advisor.reports.wording import listed
-from core.numbers import count, duration, rate
+from core.numbers import count, duration, number, rate
+from simulator.benchmark_results import BenchmarkLevel
 from simulator.recordings.understanding import UNIT_TITLES, UNITS_S, AmountColumn, TimeColumn, Understanding
 from simulator.traces import Trace
 
@@ -105,3 +106,26 @@ def _left_out(understanding: Understanding) -> str:
         for left in understanding.left_out
     ]
     return f", {listed(reasons)}"
+
+
+def level_words(level: BenchmarkLevel) -> str:
+    """What a benchmark measured at one load."""
+    if level.in_flight is None:
+        calls = "calls in flight not known"
+    else:
+        law = " (rate times mean time)" if level.is_by_littles_law else ""
+        calls = f"{number(round(level.in_flight, 1))} {'call' if round(level.in_flight, 1) == 1 else 'calls'} in flight{law}"
+    times = [
+        f"{name} {duration(value)}"
+        for name, value in (
+            ("mean", level.times.mean_s),
+            ("p50", level.times.p50_s),
+            ("p95", level.times.p95_s),
+            ("p99", level.times.p99_s),
+            ("first token", level.first_token_s),
+        )
+        if value is not None
+    ]
+    return (
+        f"{calls}: {count(level.requests, 'request')}, {count(level.failed)} failed; {', '.join(times) or 'no times'}"
+    )

@@ -1,5 +1,6 @@
 """A recording of arrivals on a decision's page."""
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from django.urls import reverse
 from advisor.decisions import limits
 from advisor.decisions.models import Decision, RecordingUpload, Trace
 from advisor.decisions.services.recordings import read_stored_trace
+from advisor.decisions.services.revisions import save_answers
+from advisor.teams.models import User
+from tests.unit.simulator.test_benchmark_results import VLLM
 
 ROWS = b"time\n" + b"".join(b"%d\n" % (1_700_000_000 + second + second // 60 * 50) for second in range(600))
 
@@ -220,3 +224,27 @@ def test_a_typed_answer_is_no_longer_from_the_recording(htmx: Client, decision: 
     assert answers.processing.input_tokens == 900
     assert answers.source_of("processing.input_tokens") is None
     assert answers.source_of("processing.p50_s") is not None
+
+
+def test_a_benchmark_is_recognised_and_its_answers_are_proposed(htmx: Client, decision: Decision) -> None:
+    data = json.dumps(VLLM).encode()
+    address, page = review(htmx, decision, data, "bench.json")
+    assert "a benchmark: vllm bench serve, 1 level of concurrency, bench.json" in page
+    assert "Take these answers" in page and "Correct how it is read" not in page
+    htmx.post(address, {"offered": "1", "take": ["processing.p50_s"]})
+    answers = decision.latest().answers
+    assert (answers.processing.p50_s, answers.processing.p95_s, answers.processing.measured_in_flight) == (1.9, 3.5, 8)
+    assert answers.volume.trace is None and not Trace.objects.exists()
+    assert htmx.get(address).status_code == 302
+
+
+def test_a_proposal_that_contradicts_another_answer_names_it_and_keeps_the_file(
+    htmx: Client, decision: Decision
+) -> None:
+    """With 64 calls at once the model takes 400 s: on a line through that and the recorded 1 s of two calls, one alone would take no time."""
+    slow = {"processing": {"measured_in_flight": 2, "high_in_flight": 64, "high_mean_s": 400}}
+    save_answers(decision, slow, User.objects.get(), decision.draft_version)
+    address, _ = review(htmx, decision, TIMED.replace(b",12,", b",1,"))
+    answer = htmx.post(address)
+    assert answer.status_code == 422 and "a call alone would take no time" in answer.content.decode()
+    assert RecordingUpload.objects.exists() and not Trace.objects.exists()

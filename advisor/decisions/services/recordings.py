@@ -29,6 +29,7 @@ from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput, Problem
 from core.values import shown
 from simulator import traces
+from simulator.benchmark_results import BenchmarkLevel, is_benchmark, read_benchmark
 from simulator.recordings.understanding import Corrections, ReadRecording, RecordedFailures
 
 COLUMNS = ("arrivals_s", "input_tokens", "output_tokens", "service_s")
@@ -72,6 +73,12 @@ def read_upload(upload: RecordingUpload, corrections: Corrections) -> ReadRecord
 
     with gzip.open(io.BytesIO(bytes(upload.file_gz))) as file:
         return read_recording(cast(BinaryIO, file), upload.name, limits.TRACE_ROWS, corrections)
+
+
+def benchmark_of_upload(upload: RecordingUpload) -> list[BenchmarkLevel] | None:
+    """The levels, if the file is the result of a benchmark. Raise InvalidInput if it is one and cannot be read."""
+    data = gzip.decompress(bytes(upload.file_gz))
+    return read_benchmark(data, upload.name) if is_benchmark(data) else None
 
 
 def columns_of_upload(upload: RecordingUpload) -> tuple[str, ...]:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 
 from advisor.advice.answers import Answers
-from advisor.advice.proposed_answers import ProposedAnswers
-from advisor.advice.scenario import PROCESSING_TIMES
+from advisor.advice.proposed_answers import MEASURED_TOGETHER, ProposedAnswers
 from advisor.reports.document.answers import LABELS, value_words
 from core.paths import value_at
 
@@ -30,7 +29,9 @@ def proposed_rows(proposed: ProposedAnswers, answers: Answers) -> list[ProposedR
     rows = []
     for path, value in proposed.values.items():
         now, words = value_words(path, value_at(given, path)), value_words(path, value)
-        rows.append(ProposedRow(path, LABELS[path], now, words, now != words, has_box=path not in PROCESSING_TIMES[1:]))
+        rows.append(
+            ProposedRow(path, LABELS[path], now, words, now != words, has_box=path not in MEASURED_TOGETHER[1:])
+        )
     return rows
 
 
@@ -39,4 +40,4 @@ def taken_answers(post: QueryDict) -> list[str] | None:
     if BOXES_SHOWN not in post:
         return None
     taken = post.getlist(TAKEN)
-    return [*taken, *PROCESSING_TIMES[1:]] if PROCESSING_TIMES[0] in taken else taken
+    return [*taken, *MEASURED_TOGETHER[1:]] if MEASURED_TOGETHER[0] in taken else taken

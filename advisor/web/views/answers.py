@@ -19,7 +19,13 @@ from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, RecordingUpload, Revision, Run
 from advisor.decisions.services.library import library_of
-from advisor.decisions.services.recordings import columns_of_upload, keep_upload, read_upload, replace_recording_name
+from advisor.decisions.services.recordings import (
+    benchmark_of_upload,
+    columns_of_upload,
+    keep_upload,
+    read_upload,
+    replace_recording_name,
+)
 from advisor.decisions.services.requests import IDEMPOTENCY_KEY
 from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers
 from advisor.decisions.services.simulated_advice import advise_revision
@@ -230,7 +236,9 @@ def _upload(request: MemberRequest, edit: AnswersEdit) -> HttpResponseBase:
 
 
 def require_readable(upload: RecordingUpload) -> None:
-    """Raise TraceError for a file that no choice of a person would make a recording."""
+    """Raise InvalidInput for a file that is no benchmark, and that no choice of a person would make a recording."""
+    if benchmark_of_upload(upload):
+        return
     try:
         read_upload(upload, Corrections())
     except RecordingQuestion:

@@ -7,10 +7,11 @@ import pytest
 
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.proposed_answers import ProposedAnswers, propose_from_recording
+from advisor.advice.proposed_answers import ProposedAnswers, propose_from_benchmark, propose_from_recording
 from advisor.advice.scenario import scenario_of
 from advisor.advice.variations import changed
 from core.errors import InvalidInput
+from simulator.benchmark_results import BenchmarkLevel, LevelTimes
 from simulator.experiment import simulate
 from simulator.recordings.understanding import RecordedFailures
 from simulator.scenario import Scenario
@@ -123,3 +124,41 @@ def test_peaks_bind_against_the_capacity_that_the_recorded_times_leave() -> None
         for time_s in (0.1, 15.0)
     ]
     assert peaks[1] < peaks[0]
+
+
+def level(in_flight: float | None, mean_s: float, **given: Any) -> BenchmarkLevel:
+    times = LevelTimes(mean_s, 0.9 * mean_s, 1.8 * mean_s, None)
+    return BenchmarkLevel("guidellm", 100, 0, times, in_flight=in_flight, **given)
+
+
+def test_levels_of_a_benchmark_become_times_and_their_slowdown() -> None:
+    """The mean grows by 0.05 s for each further call: so does the model's line through the answers."""
+    proposed = propose_from_benchmark([level(32, 2.6), level(2, 1.1)], "a.json")
+    answers = answers_from(proposed.over({"operations": {"max_workers": 64}, "synchronous": {"workers": 64}}))
+    slowdown = simulated(answers).provider.slowdown
+    assert slowdown is not None
+    assert (slowdown.measured_in_flight, slowdown.high_in_flight) == (2, 32)
+    mean_s = simulated(answers).mean_time_s(0, None)
+    assert (slowdown.high_mean_s - mean_s) / 30 == pytest.approx(0.05, rel=1e-3)
+    source = answers.source_of("processing.high_mean_s")
+    assert source is not None and source.text == "guidellm, 2 levels of concurrency, a.json"
+
+
+@pytest.mark.parametrize(
+    ("levels", "says"),
+    [
+        ([level(8, 1.0)], "One level of concurrency says nothing"),
+        ([level(None, 1.0)], "calls in flight are not known"),
+        ([level(1, 1.0), level(32, 0.98)], "do not slow"),
+    ],
+)
+def test_a_benchmark_that_shows_no_slowdown_says_why(levels: list[BenchmarkLevel], says: str) -> None:
+    proposed = propose_from_benchmark(levels, "a.json")
+    assert says in " ".join(proposed.notes)
+    assert proposed.values.get("processing.high_mean_s") is None
+
+
+@pytest.mark.parametrize("slope_s", [0.001, 0.05, 0.4, 10.0])
+def test_whatever_slowdown_was_measured_gives_answers_that_are_valid(slope_s: float) -> None:
+    levels = [level(calls, max(0.01, 1 + slope_s * (calls - 3))) for calls in (3, 9, 40)]
+    answers_from(propose_from_benchmark(levels, "a.json").over({}))

@@ -1,17 +1,15 @@
-import argparse
 from collections.abc import Iterator, Sequence
 from math import inf, isfinite
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from advisor.advice.answers import answers_from
 from advisor.advice.proposed_answers import propose_from_queues
-from advisor.advice.yaml_json import as_json, as_yaml
+from advisor.decisions.management.answer_sheets import sheet_path, write_sheet
 from advisor.decisions.management.broker_option import add_redis, broker_in
-from advisor.decisions.management.console import FAILURE, Console, add_format, number_that
+from advisor.decisions.management.console import Console, add_format, number_that
 from core.numbers import count, duration, exactly, number, percent, rate
 from core.values import rounded
 from simulator.live.measure_rq import shown_address
@@ -49,7 +47,9 @@ class Command(Console):
             metavar="SECONDS",
             help="95 %% of the jobs should wait no longer; 10 unless given",
         )
-        parser.add_argument("--to", type=_sheet, metavar="FILE", help="write the answer sheet there: .yaml or .json")
+        parser.add_argument(
+            "--to", type=sheet_path, metavar="FILE", help="write the answer sheet there: .yaml or .json"
+        )
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,7 +57,10 @@ class Command(Console):
             observed = observe(broker, options["queue"], 60 * options["minutes"], show)
             needed = [workers_for_wait(one, options["wait"]) for one in observed]
         if options["to"] is not None:
-            self._write(options["to"], observed)
+            proposed = propose_from_queues(observed)
+            given = answers_from(proposed.over({"name": proposed.source})).model_dump(mode="json")
+            write_sheet("observe", options["to"], given)
+            self.report(f"The answers are in {options['to']}: python3 manage.py advise {options['to']}")
         if options["format"] == "json":
             self.print_json(
                 {"schema": "crossover/rq-observation@1", "queues": _data(observed, needed, options["wait"])}
@@ -66,21 +69,6 @@ class Command(Console):
         self.stdout.write(f"rq at {shown_address(options['redis'])}, looked at for {duration(observed[0].seconds)}")
         for one, workers in zip(observed, needed, strict=True):
             self.stdout.write("\n".join(_lines(one, workers, options["wait"])))
-
-    def _write(self, file: Path, observed: Sequence[QueueObservation]) -> None:
-        proposed = propose_from_queues(observed)
-        answers = answers_from(proposed.over({"name": proposed.source}))
-        try:
-            file.write_text(as_json(answers) if file.suffix == ".json" else as_yaml(answers))
-        except OSError as error:
-            raise CommandError(f"observe: cannot write {file}: {error.strerror}", returncode=FAILURE) from error
-        self.stderr.write(f"The answers are in {file}: python3 manage.py advise {file}", style_func=str)
-
-
-def _sheet(text: str) -> Path:
-    if not text.endswith((".yaml", ".yml", ".json")):
-        raise argparse.ArgumentTypeError(f"must end in .yaml or .json, not {text[-30:]!r}")
-    return Path(text)
 
 
 def _data(observed: Sequence[QueueObservation], needed: Sequence[int | None], wait_s: float) -> list[dict[str, Any]]:
