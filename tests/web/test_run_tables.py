@@ -23,7 +23,7 @@ def test_the_menu_of_a_run_has_its_tables(client: Client, run: Run, ending: str)
     answer = client.get(address)
     assert answer["Content-Type"] == "application/zip" and f"-{ending}.zip" in answer["Content-Disposition"]
     assert run.result is not None
-    tables = {name: table for name, table in tabulate(run.result).items() if not table.is_empty()}
+    tables = tabulate(run.result)
     with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
         assert file.namelist() == [f"{name}.{ending}" for name in tables]
         for name, table in tables.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.core.management.base import CommandError
 
 from advisor.decisions.management.console import FAILURE, BadInput, Console
-from advisor.reports.data_files import DATA_ENDINGS, data_files
+from advisor.reports.data_files import DATA_ENDINGS, JOBS_TABLE, data_files, table_place
 from simulator.result import Result
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def write_tables(console: Console, result: Result, place: Path, jobs: "polars.Da
     """Write a file a table, and report each with its number of rows."""
     from simulator.result_tables import tabulate  # it loads polars, which takes a while
 
-    tables = tabulate(result) if jobs is None else tabulate(result) | {"jobs": jobs}
+    tables = tabulate(result) if jobs is None else tabulate(result) | {JOBS_TABLE: jobs}
     for file, content, rows in data_files(tables, place):
         write_whole(file, content)
         console.report(f"{file}: {rows:,} {'row' if rows == 1 else 'rows'}")
+    earlier = table_place(place, JOBS_TABLE)
+    if jobs is None and earlier.exists():
+        console.report(f"{earlier}: is of an earlier run; --jobs writes it anew")

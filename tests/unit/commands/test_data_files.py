@@ -36,7 +36,7 @@ def test_the_tables_are_next_to_the_figures(
 ) -> None:
     place = tmp_path / f"run{ending}"
     run(command, "-", "--to", str(place), stdin=SCENARIO if command == "simulate" else "{}")
-    tables = {name: table for name, table in tabulate(results.result()).items() if not table.is_empty()}
+    tables = tabulate(results.result())
     written = {place.name if name == "figures" else f"run.{name}{ending}": table for name, table in tables.items()}
     assert {path.name for path in tmp_path.iterdir()} == written.keys()
     for name, table in written.items():
@@ -46,12 +46,17 @@ def test_the_tables_are_next_to_the_figures(
     assert figures["value"].item() == results.result().event_driven.latency_s.p95
 
 
-def test_rows_of_jobs_are_a_table_of_their_own(run: Run, engine: Recorder, tmp_path: Path) -> None:
+def test_rows_of_jobs_are_a_table_of_their_own(
+    run: Run, engine: Recorder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run("simulate", "-", "--to", str(tmp_path / "run.parquet"), "--jobs", stdin=SCENARIO)
     assert dict(pl.read_parquet(tmp_path / "run.jobs.parquet").group_by("design").len().iter_rows()) == {
         "synchronous": 300,
         "event_driven": 300,
     }
+    assert "of an earlier run" not in capsys.readouterr().err
+    run("simulate", "-", "--to", str(tmp_path / "run.parquet"), stdin=SCENARIO)
+    assert "run.jobs.parquet: is of an earlier run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

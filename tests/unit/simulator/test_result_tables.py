@@ -68,6 +68,10 @@ def test_each_figure_is_that_of_the_result_with_its_interval(result: Result) -> 
         assert rows["dead_lettered"]["value"] == design.dead_lettered
         for figure, (low, high) in design.intervals.items():
             assert (rows[figure]["low"], rows[figure]["high"]) == (low, high)
+    differences = tabulate(result)["figures"].filter(design="event_driven_minus_synchronous")
+    assert {row["figure"]: (row["value"], row["low"], row["high"]) for row in differences.to_dicts()} == {
+        name: (expected.mean, expected.low, expected.high) for name, expected in result.difference.items()
+    }
 
 
 def test_every_number_of_a_design_and_every_interval_has_a_unit(result: Result) -> None:
