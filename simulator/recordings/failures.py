@@ -26,6 +26,13 @@ def read_outcomes(cells: pl.Series, column: str) -> NDArray[np.int8]:
 
     A column that is named for errors has one in each cell that is neither empty nor false.
     """
+    filled = cells.fill_null("")
+    distinct = filled.unique()
+    outcomes = pl.Series(_outcomes_of(distinct, column))
+    return np.asarray(filled.replace_strict(distinct, outcomes, return_dtype=pl.Int8).to_numpy())
+
+
+def _outcomes_of(cells: pl.Series, column: str) -> NDArray[np.int8]:
     plain = present(cells).str.to_lowercase()
     is_error = rank_of(column, ERROR_NAMES) is not None
     in_text = plain.str.extract(_CODE).cast(pl.Float64, strict=False)
