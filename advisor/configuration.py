@@ -3,8 +3,10 @@
 import hashlib
 import ipaddress
 import os
+import re
 import secrets
 import tempfile
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -21,6 +23,7 @@ BROKER_PATIENCE_S = 1.5
 LEAST_KEY = 8
 """Characters of an outside endpoint's key: fewer could not be told from other words when they are kept out of messages."""
 PREFIX = "CROSSOVER_"
+BROKER_NAME = re.compile(r"[\w.-]{1,40}", re.ASCII)
 
 
 class Misconfigured(Exception):
@@ -81,6 +84,22 @@ class Configuration(BaseSettings):
     """Live runs at the outside endpoint in any 24 hours, all workspaces together."""
     external_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the server calls the limit on a call's tokens."""
+
+    observable_redis: SecretStr | None = None
+    """Brokers at whose rq queues editors may look: `NAME=URL` separated by spaces, `production=redis://:password@10.0.0.7:6379/0`.
+    Only their names are on pages."""
+
+    @property
+    def observable_brokers(self) -> Mapping[str, str]:
+        """URLs by name."""
+        return {} if self.observable_redis is None else _named_urls(self.observable_redis.get_secret_value())
+
+    @field_validator("observable_redis")
+    @classmethod
+    def _named(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _named_urls(value.get_secret_value())
+        return value
 
     @field_validator("public_url")
     @classmethod
@@ -233,3 +252,14 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _named_urls(text: str) -> dict[str, str]:
+    """Raise ValueError, without the text: it may hold passwords."""
+    urls: dict[str, str] = {}
+    for part in text.split():
+        name, separator, url = part.partition("=")
+        if not separator or not BROKER_NAME.fullmatch(name) or not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("should be NAME=URL separated by spaces, like production=redis://10.0.0.7:6379/0")
+        urls[name] = url
+    return urls

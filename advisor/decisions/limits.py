@@ -49,3 +49,5 @@ IDEMPOTENCY_KEY_LENGTH = 64
 ERROR_LENGTH = 500
 ENDPOINT_HOST_LENGTH, ENDPOINT_MODEL_LENGTH = 270, 200
 """A host of 253 characters and its port."""
+LONGEST_QUEUES = 400
+"""Characters of the names of queues at which a look is taken."""

@@ -12,6 +12,7 @@ from advisor.web.views import (
     exports,
     library,
     members,
+    queue_looks,
     recordings,
     revisions,
     runs,
@@ -43,6 +44,9 @@ urlpatterns = [
     path(
         "decisions/<uuid:decision_id>/recordings/<uuid:upload_id>", recordings.review_recording, name="review-recording"
     ),
+    path("decisions/<uuid:decision_id>/queue", queue_looks.show_look, name="running-queue"),
+    path("decisions/<uuid:decision_id>/queue/look", queue_looks.begin_look, name="look-at-queue"),
+    path("decisions/<uuid:decision_id>/queue/take", queue_looks.take_seen_answers, name="take-seen-answers"),
     path("decisions/<uuid:decision_id>/trace/forget", answers.forget_recording, name="forget-trace"),
     path("decisions/<uuid:decision_id>/simulate", answers.simulate, name="simulate"),
     path("decisions/<uuid:decision_id>/live-plan", runs.show_live_plan, name="live-plan"),

@@ -108,6 +108,10 @@ class QueueObservation:
         return min(1.0, len(self.attempts) / self.executions) if self.executions else 1.0
 
     @property
+    def is_sampled(self) -> bool:
+        return self.found_share < FOUND
+
+    @property
     def load(self) -> float:
         """Of the workers' time, what arrives takes: executions of all attempts for each arrival, at their mean time."""
         repeats = max(1.0, self.executions / max(1, self.arrivals)) if self.most_retries else 1.0

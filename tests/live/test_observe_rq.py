@@ -14,10 +14,13 @@ import pytest
 import redis
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from pydantic import SecretStr
 from rq import Queue, Retry
 
 from advisor.advice.answers import answers_from
 from advisor.advice.yaml_json import read_mapping
+from advisor.decisions.jobs import look_at_queues
+from advisor.decisions.models import Decision, QueueLook
 from simulator.live.observe_rq import Attempt, CannotObserve, QueueObservation, observe, workers_for_wait
 from tests.live.test_measure_rq import QUEUE, connection, url, working
 from tests.unit.commands.conftest import run
@@ -211,3 +214,31 @@ def test_the_command_writes_answers_that_advise_reads(connection: Any, url: str,
 def test_a_wrong_address_is_refused_with_what_is_accepted() -> None:
     with pytest.raises(CommandError, match="--redis: must be redis://"):
         call_command("observe", redis="localhost")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_looks_for_a_decision_and_writes_what_was_seen(
+    connection: Any, url: str, settings: Any, decision: Decision
+) -> None:
+    """From the page on: the address is the one that the configuration has for the name, and each end is in the row."""
+    named = SecretStr(f"here={url} gone=redis://127.0.0.1:9/0")
+    settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"observable_redis": named})
+    looks = [
+        QueueLook.objects.create(decision=decision, broker=broker, queues=QUEUE, seconds=4, wait_s=10)
+        for broker in ("here", "gone", "else")
+    ]
+    with working(connection), load(connection, lambda queue, place: queue.enqueue(work, place % 10 == 0)):
+        for look in looks:
+            look_at_queues(str(look.pk))
+            look.refresh_from_db()
+    seen, gone, other = looks
+    assert seen.finished_at is not None and seen.error_text == "" and seen.progress_fraction == 1
+    [[name, facts]] = seen.result["queues"]
+    assert name == QUEUE and dict(facts)["workers"].startswith("1, working")
+    assert seen.result["values"]["volume.mean_rate_per_s"] == pytest.approx(1 / GAP_S, rel=0.3)
+    assert "of gone does not answer" in gone.error_text and "127.0.0.1" not in gone.error_text.split(":")[0]
+    assert other.error_text == "Its address is no longer allowed."
+    look_at_queues(str(seen.pk))  # a second notification
+    before = seen.finished_at
+    seen.refresh_from_db()
+    assert seen.finished_at == before

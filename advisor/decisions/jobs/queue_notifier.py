@@ -21,6 +21,7 @@ BACKSTOP_S = 30
 FAILURE_TTL_S = 86_400
 RUN_SIMULATION = "advisor.decisions.jobs.run_simulation"
 RUN_PART = "advisor.decisions.jobs.run_part"
+LOOK_AT_QUEUES = "advisor.decisions.jobs.look_at_queues"
 
 
 class QueueNotifier(Protocol):
@@ -59,6 +60,9 @@ MAPS: QueueNotifier = RqNotifier(RUN_PART, settings.MAPS_QUEUE)
 """For the parts of maps: workers read this queue when the other one is empty."""
 SEARCHES: QueueNotifier = RqNotifier(RUN_PART)
 """A search is a single part that a user waits for, as for a run."""
+
+LOOKS: QueueNotifier = RqNotifier(LOOK_AT_QUEUES)
+"""A look that no worker was notified of is over after a minute: it is not queued again."""
 
 
 def job_id(task_id: UUID, attempt: int) -> str:

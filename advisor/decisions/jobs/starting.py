@@ -9,9 +9,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from advisor.decisions.external_endpoint import OUTSIDE, SAMPLE
-from advisor.decisions.jobs.queue_notifier import MAPS, RUNS, SEARCHES, QueueNotifier, job_id, notify_on_commit
-from advisor.decisions.models import Revision, Run, State, Sweep, SweepKind
+from advisor.decisions.jobs.queue_notifier import LOOKS, MAPS, RUNS, SEARCHES, QueueNotifier, job_id, notify_on_commit
+from advisor.decisions.models import Decision, QueueLook, Revision, Run, State, Sweep, SweepKind
 from advisor.decisions.services.leases import RUN_KIND, Reconciled, reconcile_runs, reconcile_sweeps
+from advisor.decisions.services.queue_looks import request_look
 from advisor.decisions.services.runs import KERNEL_RUN, RunRequest, request_run
 from advisor.decisions.services.sweeps import SweepRequest, request_fewest, request_sweep
 from advisor.teams.models import User
@@ -69,6 +70,21 @@ def start_sweep(
 
 def start_fewest(revision: Revision, user: User, *, idempotency_key: str, notifier: QueueNotifier = SEARCHES) -> Sweep:
     return _notify_of_parts(request_fewest(revision, user, idempotency_key), notifier)
+
+
+def start_look(
+    decision: Decision,
+    user: User,
+    broker: str,
+    queues: str,
+    seconds: float,
+    wait_s: float,
+    *,
+    notifier: QueueNotifier = LOOKS,
+) -> QueueLook:
+    look, is_new = request_look(decision, user, broker, queues, seconds, wait_s)
+    notify_on_commit(notifier, [(look.pk, 0)] if is_new else [])
+    return look
 
 
 def _notify_of_parts(sweep: Sweep, notifier: QueueNotifier) -> Sweep:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,19 +13,22 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from advisor.advice.consumer_search import advised_scenario
+from advisor.advice.proposed_answers import propose_from_queues
 from advisor.decisions import stored
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.external_endpoint import OUTSIDE, endpoint_for
 from advisor.decisions.jobs.leased_work import LeasedWork, persist
-from advisor.decisions.models import Run, SweepKind, SweepPart
+from advisor.decisions.models import QueueLook, Run, SweepKind, SweepPart
 from advisor.decisions.services.leases import Lease, PartLease, RunLease, claim_part, claim_run, worker_name
+from advisor.decisions.services.queue_looks import claim_look, observable_brokers
 from advisor.decisions.services.recordings import read_stored_trace
 from advisor.decisions.services.sweeps import CELLS
+from advisor.reports.queue_words import queue_facts
 from advisor.sweeps.capacity_search import search_capacity
 from advisor.sweeps.cells import simulate_cell
 from core.errors import CannotRun, InvalidInput, Problem
 from simulator.live.errors import RunBroken
-from simulator.replications import OnProgress
+from simulator.replications import OnProgress, Progress
 from simulator.result import Result
 
 log = logging.getLogger(__name__)
@@ -43,6 +47,44 @@ def run_simulation(run_id: str, engines: Mapping[str, Engine] = ENGINES) -> None
 def run_part(part_id: str) -> None:
     """Claim the part, simulate its cells on this thread, and write them. A part that is not queued is left alone."""
     _claim_and_work(part_id, claim_part, PartLease, _simulate_part)
+
+
+def look_at_queues(look_id: str) -> None:
+    """Look at running queues, and write what was seen. A look that was begun before is left alone; one that is cut short is over."""
+    from simulator.live.measure_rq import connected, shown_address
+    from simulator.live.observe_rq import observe, workers_for_wait
+
+    close_old_connections()
+    look = claim_look(look_id)
+    if look is None:
+        log.info("Look %s is under way or over", look_id)
+        return
+    url = observable_brokers().get(look.broker)
+    try:
+        if url is None:
+            raise CannotRun("Its address is no longer allowed.")
+        with connected(url) as broker:
+            report = partial(_report_look, look)
+            observed = observe(broker, look.queue_names, look.seconds, report)
+        needed = [workers_for_wait(one, look.wait_s) for one in observed]
+        proposed = propose_from_queues(observed)
+        facts = [
+            (one.name, list(queue_facts(one, workers, look.wait_s)))
+            for one, workers in zip(observed, needed, strict=True)
+        ]
+        result = {"queues": facts, "source": proposed.source, "values": dict(proposed.values)}
+        look.record(result=result, progress_fraction=1.0, finished_at=timezone.now())
+    except CannotRun as error:
+        text = str(error).replace(f"at {shown_address(url or '')}", f"of {look.broker}")
+        look.record(error_text=text.replace("at this address", f"at {look.broker}"), finished_at=timezone.now())
+    except Exception:
+        log.exception("The look at %s failed", look.broker)
+        look.record(error_text="It stopped with an error, which is in the worker's log.", finished_at=timezone.now())
+    close_old_connections()
+
+
+def _report_look(look: QueueLook, progress: Progress) -> None:
+    look.record(progress_fraction=progress.fraction)
 
 
 def _claim_and_work(

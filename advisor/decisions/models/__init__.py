@@ -1,5 +1,6 @@
 from advisor.decisions.models.decision import Comment, Decision, Direction, Revision, Status, StatusChange, Step
 from advisor.decisions.models.library import LibraryEntry
+from advisor.decisions.models.queue_look import QueueLook
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
 from advisor.decisions.models.sweep import UNFINISHED, PartState, Sweep, SweepKind, SweepPart, SweepState
 from advisor.decisions.models.trace import RecordingUpload, Trace, TraceData
@@ -14,6 +15,7 @@ __all__ = [
     "EngineName",
     "LibraryEntry",
     "PartState",
+    "QueueLook",
     "RecordingUpload",
     "Revision",
     "Run",

@@ -7,6 +7,7 @@ from django.http import QueryDict
 from advisor.advice.answers import Answers
 from advisor.advice.proposed_answers import MEASURED_TOGETHER, ProposedAnswers
 from advisor.reports.document.answers import LABELS, value_words
+from core.errors import InvalidInput
 from core.paths import value_at
 
 TAKEN, BOXES_SHOWN = "take", "offered"
@@ -41,3 +42,8 @@ def taken_answers(post: QueryDict) -> list[str] | None:
         return None
     taken = post.getlist(TAKEN)
     return [*taken, *MEASURED_TOGETHER[1:]] if MEASURED_TOGETHER[0] in taken else taken
+
+
+def problem_sentences(error: InvalidInput) -> list[str]:
+    """What is wrong with taking them, each with the question that it is about."""
+    return [f"“{LABELS[one.path]}” {one.reason}" if one.path in LABELS else one.reason for one in error.problems]

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import inf, isfinite
 from typing import Any
 
@@ -10,10 +10,11 @@ from advisor.advice.proposed_answers import propose_from_queues
 from advisor.decisions.management.answer_sheets import sheet_path, write_sheet
 from advisor.decisions.management.broker_option import add_redis, broker_in
 from advisor.decisions.management.console import Console, add_format, number_that
-from core.numbers import count, duration, exactly, number, percent, rate
+from advisor.reports.queue_words import queue_facts, spread
+from core.numbers import duration
 from core.values import rounded
 from simulator.live.measure_rq import shown_address
-from simulator.live.observe_rq import FOUND, QueueObservation, observe, workers_for_wait
+from simulator.live.observe_rq import QueueObservation, observe, workers_for_wait
 
 _DESCRIPTION = """
 Looks at a running rq and changes nothing: what arrives in each queue, how long it waits and takes, what fails, and how loaded the workers are.
@@ -68,7 +69,9 @@ class Command(Console):
             return
         self.stdout.write(f"rq at {shown_address(options['redis'])}, looked at for {duration(observed[0].seconds)}")
         for one, workers in zip(observed, needed, strict=True):
-            self.stdout.write("\n".join(_lines(one, workers, options["wait"])))
+            self.stdout.write(f"queue {one.name}")
+            lines = (f"  {title:<10} {words}" for title, words in queue_facts(one, workers, options["wait"]))
+            self.stdout.write("\n".join(lines))
 
 
 def _data(observed: Sequence[QueueObservation], needed: Sequence[int | None], wait_s: float) -> list[dict[str, Any]]:
@@ -83,8 +86,8 @@ def _data(observed: Sequence[QueueObservation], needed: Sequence[int | None], wa
             "executions": one.executions,
             "found_share": one.found_share,
             "failed_share": one.failed_share,
-            "wait_s": _spread(one.wait_s),
-            "service_s": _spread(one.service_s) | {"mean": one.mean_service_s},
+            "wait_s": spread(one.wait_s),
+            "service_s": spread(one.service_s) | {"mean": one.mean_service_s},
             "queue_depth": {"mean": one.depths.mean(), "max": one.depths.max(), "last": one.depths[-1]},
             "workers": one.workers,
             "busy_share": one.busy_share,
@@ -97,13 +100,6 @@ def _data(observed: Sequence[QueueObservation], needed: Sequence[int | None], wa
     return queues
 
 
-def _spread(sample: Any) -> dict[str, Any]:
-    if not len(sample):
-        return {"p50": None, "p95": None, "max": None}
-    p50, p95 = np.percentile(sample, (50, 95))
-    return {"p50": p50, "p95": p95, "max": sample.max()}
-
-
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_nan(one) for name, one in value.items()}
@@ -114,37 +110,3 @@ def _without_nan(value: Any) -> Any:
         if isinstance(value, np.floating)
         else value
     )
-
-
-def _lines(one: QueueObservation, needed: int | None, wait_s: float) -> Iterator[str]:
-    yield f"queue {one.name}"
-    cv = one.interarrival_cv
-    uneven = "" if cv is None else f"; coefficient of variation of the gaps {number(round(cv, 2))}"
-    yield f"  arrivals   {count(one.arrivals)}, {rate(one.rate_per_s)}{uneven}"
-    if one.attempts:
-        yield f"  waits      {_words(one.wait_s)}"
-        yield f"  work       {_words(one.service_s)}, mean {duration(one.mean_service_s)}; {percent(100 * one.failed_share)} of the attempts failed"
-    if one.found_share < FOUND:
-        yield (
-            f"             of {count(one.executions, 'execution')} {count(len(one.attempts))} left a trace (a result_ttl of 0 leaves none):"
-            " waits and quantiles are those of these"
-        )
-    depths = f"{number(round(float(one.depths.mean()), 1))} on average, {count(int(one.depths.max()))} at most"
-    yield f"  waiting    {depths}, {count(int(one.depths[-1]))} at the end"
-    if not one.workers:
-        yield "  workers    none listens on this queue"
-        return
-    yield f"  workers    {count(one.workers)}, working {percent(round(100 * one.busy_share))} of the time"
-    if not one.executions:
-        return
-    growing = ", so that the backlog grows" if one.load >= 1 else ""
-    yield f"  load       {number(round(one.load, 2))} of what the workers can do{growing}"
-    if one.depths[-1]:
-        yield f"  drains in  {'never, as it is' if one.drain_s is None else exactly(round(one.drain_s, 1), duration)}"
-    answer = "more than can be simulated" if needed is None else count(needed, "worker")
-    yield f"  needed     {answer}, for 95 % of the jobs to wait at most {exactly(wait_s, duration)} (simulated with these times and gaps)"
-
-
-def _words(sample: Any) -> str:
-    times = _spread(sample)
-    return f"p50 {duration(times['p50'])}, p95 {duration(times['p95'])}, at most {duration(times['max'])}"
