@@ -60,6 +60,8 @@ class Source:
     report: Callable[[str], Any] = lambda _: None
     """Called with a line for each thing that was understood of a recording."""
     recordings: dict[Path, ReadRecording] = field(default_factory=dict)
+    answers: list[Answers] = field(default_factory=list)
+    """Those of the file, once they have been read."""
 
 
 def add_library(parser: CommandParser) -> None:
@@ -112,10 +114,12 @@ def _reason(error: Exception) -> str:
 
 def answers_in(source: Source) -> Answers:
     """Build the Answers in a FILE. A trace's rate, peaks and unevenness replace those that are not given. Raise BadInput."""
-    with problems_in(source.name):
-        if document_kind(source.given) == "scenario":
-            raise BadInput(f"{source.name}: is a Scenario; this command takes Answers")
-        return answers_from(_with_trace(source))
+    if not source.answers:
+        with problems_in(source.name):
+            if document_kind(source.given) == "scenario":
+                raise BadInput(f"{source.name}: is a Scenario; this command takes Answers")
+            source.answers.append(answers_from(_with_trace(source)))
+    return source.answers[0]
 
 
 def _with_trace(source: Source) -> Mapping[str, Any]:

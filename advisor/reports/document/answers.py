@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.advice import library
-from advisor.advice.answers import LEAVES, Answers
+from advisor.advice.answers import CLASSES, LEAVES, Answers
 from advisor.advice.contract import Flip
 from advisor.advice.questionnaire import SECTIONS, Question
 from advisor.advice.templates import TEMPLATES
@@ -39,7 +39,16 @@ EMPTY: Mapping[str, str] = {
     "caller.first_token_s": "not known",
     TRACE: "none",
     "processing.p99_s": "from p50 and p95",
+    "volume.clients": "none",
+    "processing.request_kb": "as its input tokens say",
+    "processing.high_mean_s": "no slower",
     "provider.profile": "none",
+    "provider.call_timeout_s": "never",
+    "failures.failure_s": "as long as a call that works",
+    "subscribers.keys": "not known",
+    "operations.lease_s": "as long as it takes",
+    **{f"priorities.{name}.p50_s": "as all requests" for name in CLASSES},
+    **{f"priorities.{name}.p95_s": "in proportion to the typical time" for name in CLASSES},
     "synchronous.client_timeout_s": "never",
     "failures.retry_intervals_s": "no list",
     "operations.accept_s": AS_KIND,
