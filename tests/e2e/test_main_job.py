@@ -229,6 +229,15 @@ def test_a_bursty_recording_takes_the_place_of_a_rate(visit: Page) -> None:
     expect(visit.locator("article.result")).to_contain_text("azure_llm_2023_code")
 
 
+def test_a_log_file_begins_a_decision(visit: Page) -> None:
+    visit.get_by_role("link", name="New decision").click()
+    visit.get_by_label("File", exact=True).set_input_files(ROOT / "examples/access.log")
+    visit.get_by_label("All other answers from").select_option("Email triage")
+    visit.get_by_role("button", name="Read the file").click()
+    visit.get_by_role("button", name="Use this recording").click()
+    expect(visit.locator(".field-trace")).to_contain_text("1,929")
+
+
 def test_a_broken_recording_is_refused_with_its_row(visit: Page, tmp_path: Path) -> None:
     broken = tmp_path / "broken.csv"
     broken.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2026-01-01 00:00:00,1,1\n2026-01-01 00:00:01,x,1\n")
