@@ -66,7 +66,7 @@ class Series(Value):
     lag_s: Numbers = ()
     completed: Numbers = ()
     latency_p50_s: Gaps = ()
-    """Of the jobs that arrived in the bin and have their result, within 2.5 %; null if there are none. Empty of live runs and in older results."""
+    """Of the jobs that arrived in the bin and have their result, within 2.5 %; null if there are none. Empty in older results."""
     latency_p95_s: Gaps = ()
 
 

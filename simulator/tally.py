@@ -154,8 +154,19 @@ def _sum(histograms: Sequence[Counts | None]) -> Counts | None:
 
 
 def histogram_of(values_s: Floats) -> Counts:
-    buckets = np.maximum(np.searchsorted(EDGES_S, values_s, "right") - 1, 0)
-    return np.bincount(buckets, minlength=layout.BUCKETS_OF_HISTOGRAM)
+    return np.bincount(_buckets_of(values_s), minlength=layout.BUCKETS_OF_HISTOGRAM)
+
+
+def _buckets_of(values_s: Floats) -> Counts:
+    return np.maximum(np.searchsorted(EDGES_S, values_s, "right") - 1, 0)
+
+
+def latency_counts_of(latencies_s: Floats, arrivals_s: Floats, bins: int, bin_width_s: float) -> Counts:
+    """Latencies by the bin of the arrival, in the coarser buckets of `Tally.latency_counts`."""
+    counts = np.zeros((bins, layout.LATENCY_BIN["counts"].shape[0]), np.int64)
+    places = np.minimum((arrivals_s / bin_width_s).astype(np.int64), bins - 1)
+    np.add.at(counts, (places, _buckets_of(latencies_s) >> layout.LATENCY_SHIFT), 1)
+    return counts
 
 
 @dataclass(frozen=True, eq=False)

@@ -194,6 +194,9 @@ def test_series_count_arrivals_and_hold_levels_at_the_end_of_each_bin() -> None:
     assert sum(series.arrivals) == 3
     assert max(level for at, level in depth.items() if 21 < at < 30) == 1
     assert max(level for at, level in depth.items() if 11 < at < 20) == 0
+    latencies = [latency for latency in series.latency_p95_s if latency is not None]
+    assert len(latencies) == measured.counts["completed"]
+    assert sum(latencies) == pytest.approx(measured.latencies.sum_s, rel=0.025)
 
 
 def test_calls_to_the_provider_are_counted_by_seconds_of_the_scenario() -> None:

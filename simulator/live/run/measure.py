@@ -18,7 +18,7 @@ from simulator.live.system.jobs import Jobs
 from simulator.live.system.journal import EventType
 from simulator.plan import SYNCHRONOUS, called_subscribers, servers_of
 from simulator.scenario import Scenario
-from simulator.tally import ClassTally, Tally, TimeSample, histogram_of
+from simulator.tally import ClassTally, Tally, TimeSample, histogram_of, latency_counts_of
 from simulator.trace_columns import Floats
 
 NEVER = np.nan
@@ -316,6 +316,7 @@ def tally_run(scenario: Scenario, design: str, jobs: Jobs, rows: Rows, *, ended:
         bin_width_s=width,
         call_bins=call_bins,
         call_width_s=call_width,
+        latency_counts=latency_counts_of(latency, jobs.arrival_s[done], bins.shape[1], width),
     )
 
 
