@@ -26,6 +26,8 @@ class Case:
     evidence: Evidence | None = None
     breaker: bool = False
     """Whether one is planned."""
+    shares_consumers: bool = False
+    """Whether the queues share as many consumers as the simulation shows to be of use."""
 
     @property
     def outcome(self) -> StyleEvidence | None:
@@ -118,10 +120,12 @@ def _too_slow(case: Case) -> str:
         if outage
         else "never clears"
     )
-    return (
-        f"After an outage of {duration(p.load.outage_s)} the backlog {clears}, and it "
-        f"may take {within}: recovery in time takes {count(needed, 'consumer')}{but}."
+    helps = (
+        "more consumers do not help in the simulation, but more calls at once, or more time, would"
+        if case.is_simulated and case.shares_consumers
+        else f"recovery in time takes {count(needed, 'consumer')}{but}"
     )
+    return f"After an outage of {duration(p.load.outage_s)} the backlog {clears}, and it may take {within}: {helps}."
 
 
 def _recover_within_s(case: Case) -> float:

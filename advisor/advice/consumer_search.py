@@ -22,9 +22,11 @@ from simulator.traces import Trace
 
 PROBE_JOBS = 10_000
 """Jobs of a probe, rounded up to whole cycles of the peaks."""
-MOST_JOBS_OF_A_PROBE, MOST_JOBS_OF_PROBES = 400_000, 1_000_000
-"""Jobs. If a run has to be simulated whole (a backlog gathers in its peak, or is there at its start) and has more, the number is passed
-over; once the probes of a search have simulated the second of these, it ends with the fewest consumers that were enough."""
+MOST_JOBS_OF_A_PROBE, MOST_JOBS_OF_PROBES = 100_000, 400_000
+"""Jobs. If a cycle has to be simulated whole (a backlog gathers in its peak) and has more, the number is passed over; once the probes of a
+search have simulated the second of these, it ends with the fewest consumers that were enough."""
+WITH_BACKLOG = 4
+"""If jobs are there at the start, every run is whole, and both are this many times as large."""
 PROBE_HEADROOM = 0.9
 """A probe is one run: waits and misses in it stay this far below what is promised."""
 _STEP = 0.05
@@ -73,6 +75,9 @@ def simulated_plan(evaluation: Evaluation, plan: DesignPlan) -> tuple[DesignPlan
     planned, evidence = _planned(evaluation, plan)
     if evidence is None:
         return planned, None
+    recovering = _recovering(evaluation, planned)
+    if recovering != planned:
+        planned, evidence = recovering, evidence_of(evaluation, plan=recovering) or evidence
     drains_s = peak_drain_s(evaluation, planned)
     peak = {"drain_after_peak_s": drains_s if drains_s is not None and math.isfinite(drains_s) else None}
     return planned, evidence.model_copy(update=peak | {"outage": outage_of(evaluation, planned)})
@@ -95,6 +100,28 @@ def _planned(evaluation: Evaluation, plan: DesignPlan) -> tuple[DesignPlan, Evid
         planned = planned.model_copy(update={"consumers": more})
     planned = planned.model_copy(update={"consumers": most})
     return planned, evidence_of(evaluation, plan=planned)
+
+
+def _recovering(evaluation: Evaluation, plan: DesignPlan) -> DesignPlan:
+    """The plan with the fewest more shared consumers that recover from the stated outage in the time allowed; as it is if none do."""
+    most = sizing.most_consumers(evaluation.point)
+    if plan.consumers is None or plan.consumers >= most or _recovers(evaluation, plan) is not False:
+        return plan
+    low, high = plan.consumers + 1, most
+    if not _recovers(evaluation, plan.model_copy(update={"consumers": most})):
+        return plan
+    while low < high:
+        middle = (low + high) // 2
+        recovers = _recovers(evaluation, plan.model_copy(update={"consumers": middle}))
+        low, high = (low, middle) if recovers else (middle + 1, high)
+    return plan.model_copy(update={"consumers": high, "recovery_consumers": high - plan.consumers})
+
+
+def _recovers(evaluation: Evaluation, plan: DesignPlan) -> bool | None:
+    """None if no outage is stated, or if it is not simulated."""
+    outage = outage_of(evaluation, plan)
+    within_s = 60 * evaluation.answers.resilience.recover_within_minutes
+    return None if outage is None else outage.recovery_s is not None and outage.recovery_s <= within_s
 
 
 def is_kept(evaluation: Evaluation, evidence: Evidence | None) -> bool:
@@ -127,7 +154,8 @@ class _Search:
         point = evaluation.point
         self._formula = sizing.plan(evaluation.answers, point)
         self._allowed_s = tuple(sizing.allowed_waits_s(evaluation.answers, point).values())
-        self._left = MOST_JOBS_OF_PROBES
+        self._times = WITH_BACKLOG if evaluation.answers.volume.backlog_jobs else 1
+        self._left = self._times * MOST_JOBS_OF_PROBES
 
     def planned(self, most: int) -> DesignPlan:
         plan = self._with_consumers(most)
@@ -191,7 +219,7 @@ class _Search:
     def _probe(self, **consumers: Any) -> _Probe | None:
         """None if it would take too long."""
         scenario = brief_scenario(self._evaluation, PROBE_JOBS, MOST_JOBS_A_REPLICATION, self._with(**consumers))
-        if (jobs := jobs_of(scenario, None)) > MOST_JOBS_OF_A_PROBE:
+        if (jobs := jobs_of(scenario, None)) > self._times * MOST_JOBS_OF_A_PROBE:
             return None
         self._left -= jobs
         return _probed(scenario.model_dump_json(by_alias=True))

@@ -131,6 +131,8 @@ class DesignPlan(Value):
     """How long a hybrid answers in line; null if no force speaks for a hybrid."""
     consumers: int | None = None
     """Of all queues together, the most urgent served first; null: as many as there may be workers."""
+    recovery_consumers: int = 0
+    """How many of them are needed for the recovery from the stated outage alone."""
     queue_consumers: dict[str, int] | None = None
     """Of each queue, if none of them is shared."""
     breaker: CircuitBreakerPlan | None = None

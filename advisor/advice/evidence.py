@@ -31,6 +31,8 @@ RELAXATIONS = 50
 MOST_JOBS_A_REPLICATION = 4_000_000
 """Whole cycles of the peaks with more jobs are left to the long run."""
 EVIDENCE_LOOKS = Looks((3, 5, 8, 12), most_jobs=400_000)
+LONG_CYCLE_JOBS, LONG_CYCLE_LOOKS = 1_000_000, Looks((2, 3), most_jobs=3 * MOST_JOBS_A_REPLICATION)
+"""Cycles with that many jobs differ so little that two are mostly enough; the interval says so, with one degree of freedom."""
 _WARM_UP_SHARE = 20
 
 
@@ -67,7 +69,8 @@ def evidence_jobs(evaluation: Evaluation) -> int:
 
 @lru_cache(maxsize=256)
 def _concluded(scenario_json: str, styles: tuple[Style, ...]) -> dict[Style, Conclusion]:
-    concluded = conclude_designs(Scenario.model_validate_json(scenario_json), EVIDENCE_LOOKS, styles)
+    scenario = Scenario.model_validate_json(scenario_json)
+    concluded = conclude_designs(scenario, _looks(scenario), styles)
     return {cast(Style, design): conclusion for design, conclusion in concluded.items()}
 
 
@@ -87,7 +90,12 @@ def _cached(scenario_json: str) -> Evidence:
 
 
 def _simulate(scenario: Scenario, trace: Trace | None = None) -> Evidence:
-    return summarize_evidence(scenario, simulate(scenario, trace=trace, windows=False, looks=EVIDENCE_LOOKS))
+    looks = EVIDENCE_LOOKS if trace is not None else _looks(scenario)
+    return summarize_evidence(scenario, simulate(scenario, trace=trace, windows=False, looks=looks))
+
+
+def _looks(scenario: Scenario) -> Looks:
+    return LONG_CYCLE_LOOKS if jobs_of(scenario, None) >= LONG_CYCLE_JOBS else EVIDENCE_LOOKS
 
 
 def shortest_peak_s(evaluation: Evaluation, scenario: Scenario) -> float:

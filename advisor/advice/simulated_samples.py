@@ -19,8 +19,8 @@ from advisor.advice.uncertainty import matters_most, sampled
 from core.errors import InvalidInput
 from core.paths import nested, value_at
 
-MOST_SAMPLES, FEWEST_SAMPLES = 100, 20
-MOST_JOBS_OF_SAMPLES = 5_000_000
+MOST_SAMPLES, FEWEST_SAMPLES = 200, 20
+MOST_JOBS_OF_SAMPLES = 10_000_000
 """With more requests in a short run there are fewer samples."""
 _THREADS = 2
 

@@ -125,3 +125,27 @@ def test_open_connections_are_those_of_the_calls_in_service_and_of_the_waiting_o
     """Ten videos a minute come for an hour, twelve at once take 190 s on average: seven a minute are left waiting."""
     advice, _ = advised(VIDEO)
     assert advice.delivery.parameters["open_connections_at_peak"] == pytest.approx(12 + 453, rel=0.08)
+
+
+def test_more_consumers_are_planned_if_they_recover_from_the_outage_in_the_time_that_it_may_take() -> None:
+    """Without retries of the outage's jobs 900 s of arrivals wait at its end: as many consumers as do them and what comes in ten minutes."""
+    given = {"template": "speech_transcription", "resilience": {"recover_within_minutes": 10}}
+    usual, _ = advised({"template": "speech_transcription"})
+    evaluation = Evaluation.from_answers(answers_from(given))
+    advice, scenario = advised(given)
+    assert usual.plan is not None and advice.plan is not None and advice.plan.consumers is not None
+    assert advice.plan.recovery_consumers == advice.plan.consumers - (usual.plan.consumers or 0) > 0
+    assert scenario.event_driven.consumers == advice.plan.consumers == advice.queues[0].consumers
+    assert advice.evidence is not None and advice.evidence.outage is not None
+    assert advice.evidence.outage.recovery_s is not None and advice.evidence.outage.recovery_s <= 600
+    fewer = outage_of(evaluation, advice.plan.model_copy(update={"consumers": advice.plan.consumers - 1}))
+    assert fewer is not None and (fewer.recovery_s or math.inf) > 600
+
+
+def test_if_no_number_of_consumers_recovers_in_time_the_plan_stays_and_a_warning_says_so() -> None:
+    usual, _ = advised({"template": "retrieval_ingestion"})
+    advice, _ = advised({"template": "retrieval_ingestion", "resilience": {"recover_within_minutes": 5}})
+    assert usual.plan is not None and advice.plan is not None
+    assert advice.plan.consumers == usual.plan.consumers
+    (warning,) = [one for one in advice.warnings if one.code == "recovery_too_slow"]
+    assert "more consumers do not help" in warning.text
