@@ -210,11 +210,24 @@ def _bars(chart: Chart, axes: Axes) -> None:
             hatch=hatch,
             lw=0.8,
         )
+        beyond = max((wanted.x for wanted in chart.deadlines), default=0.0)
         for row, value, text in zip(rows, bars.values, bars.texts, strict=True):
             named = f"{text}  {bars.label}" if row == rows[0] else text
             axes.annotate(
-                named, (value, row), (4, 0), textcoords="offset points", va="center", color=colour, fontsize=8
+                named,
+                (max(value, beyond), row),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                color=colour,
+                fontsize=8,
             )
+        if bars.interval is not None:
+            axes.hlines(rows[0], *bars.interval, color=LIGHT.ink, lw=1.2)
+    for wanted in chart.deadlines:
+        axes.axvline(wanted.x, color=LIGHT.ink, lw=0.8)
+        over = axes.get_xaxis_transform()
+        axes.text(wanted.x, 1.01, wanted.text, transform=over, ha="right", va="bottom", color=LIGHT.ink, fontsize=7.5)
     axes.set_yticks(range(len(chart.groups)), chart.groups)
     axes.invert_yaxis()
     axes.set_xlim(0, 128)

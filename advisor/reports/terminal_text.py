@@ -4,7 +4,17 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from advisor.reports.document.blocks import Block, Drawing, ItemList, Listing, ListItem, Paragraph, Section, TableBlock
+from advisor.reports.document.blocks import (
+    Block,
+    Drawing,
+    ItemList,
+    Listing,
+    ListItem,
+    Paragraph,
+    Section,
+    Subheading,
+    TableBlock,
+)
 
 TERMINAL_WIDTH = 100
 NARROWEST = 20
@@ -31,7 +41,7 @@ def _wrapped(sentence: str, first: str = "", rest: str = "") -> str:
 
 def _block(block: Block) -> str:
     match block:
-        case Paragraph():
+        case Paragraph() | Subheading():
             return _wrapped(block.text)
         case ItemList():
             return "\n".join(

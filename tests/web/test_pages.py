@@ -117,6 +117,14 @@ def test_a_report_is_a_file_with_a_name_of_our_own(
     assert answer["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_report_can_leave_its_appendices_out(client: Client, decision: Decision) -> None:
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    (short,) = re.findall(r'href="([^"]*/report\.pdf\?appendix=no)"', page)
+    url = short.replace(".pdf", ".html")
+    assert "Appendix A: Answers" not in client.get(url).content.decode()
+    assert "Appendix A: Answers" in client.get(url.partition("?")[0]).content.decode()
+
+
 @pytest.mark.parametrize("revision", ["0", "2", "x", "9" * 40, "-1", "\x00"])
 def test_a_revision_that_is_not_there_has_no_report(revision: str, client: Client, decision: Decision) -> None:
     assert client.get(reverse("report", args=[decision.pk, "md"]), {"revision": revision}).status_code == 404

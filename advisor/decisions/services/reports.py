@@ -57,6 +57,7 @@ def _record(revision: Revision, address: str, workspace_address: str) -> Record:
         workspace=revision.decision.workspace.name,
         workspace_address=workspace_address,
         address=address,
+        owner=_name_of(revision.decision.created_by),
     )
 
 

@@ -113,6 +113,8 @@ class Bars:
     style: str
     values: tuple[float, ...]
     texts: tuple[str, ...]
+    interval: tuple[float, float] | None = None
+    """Of the first value, in axis units; drawn in documents."""
 
 
 @dataclass(frozen=True)

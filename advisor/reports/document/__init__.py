@@ -4,7 +4,7 @@ import datetime
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from advisor.advice.answers import Answers
@@ -15,7 +15,16 @@ from advisor.reports import wording
 from advisor.reports.document import advice
 from advisor.reports.document.answers import assumptions
 from advisor.reports.document.blocks import Section
-from advisor.reports.document.method import appendices, method
+from advisor.reports.document.decision import DecisionSummary, decision_of, decision_section
+from advisor.reports.document.method import APPENDICES, appendices, method
+from advisor.reports.document.options import (
+    Arguments,
+    Option,
+    alternatives_section,
+    consequences_of,
+    consequences_section,
+    options_of,
+)
 from advisor.reports.document.record import (
     DELETED,
     NOT_RECORDED,
@@ -39,6 +48,10 @@ class Document:
     verdict: str
     date: datetime.date
     sections: tuple[Section, ...]
+    """The decision first, the appendices last."""
+    decision: DecisionSummary
+    options: tuple[Option, ...]
+    consequences: Arguments
     answers: Answers
     recommendation: Recommendation
     scenario: Scenario | None
@@ -52,12 +65,10 @@ class Document:
     def summary(self) -> tuple[tuple[str, str], ...]:
         rows = list(self.record.rows if self.record else (("Status", NOT_RECORDED),))
         rows.append(("Date", f"{self.date.isoformat()} (UTC)"))
-        if self.result is not None and self.scenario is not None:
-            sentence = wording.simulated_sentence(
-                self.result, self.scenario.deadline_s, self.scenario.tolerated_miss_percent
-            )
-            rows.append(("Run live" if self.result.engine == "live" else "Simulated", sentence))
         return tuple(rows)
+
+    def without_appendices(self) -> "Document":
+        return replace(self, sections=tuple(part for part in self.sections if part.id not in APPENDICES))
 
 
 def build(
@@ -78,14 +89,28 @@ def build(
     has_lost_recording = answers.volume.trace is not None and recording is None
     answers = answers_on_file(answers, recording)
     scenario = scenario and scenario_on_file(scenario, recording)
-    simulated = () if result is None or scenario is None else (simulation(result, scenario),)
-    sections = (
-        advice.context_section(answers),
-        *advice.advice_sections(recommendation, answers, _change(recommendation, scenario, result)),
-        *simulated,
-        *([recording_section(recording)] if recording else []),
-        *([deleted_section()] if has_lost_recording else []),
-        assumptions(answers, DELETED if has_lost_recording else recording.words if recording else None),
+    change = _change(recommendation, scenario, result)
+    decision = decision_of(
+        answers,
+        recommendation,
+        status=record.status if record else None,
+        scenario=scenario,
+        result=result,
+        recording=recording,
+        change=change,
+    )
+    options, consequences = options_of(recommendation), consequences_of(recommendation)
+    evidence = advice.evidence_section(recommendation, change)
+    every = (
+        decision_section(decision),
+        alternatives_section(options, recommendation),
+        consequences_section(consequences),
+        advice.plan_section(recommendation),
+        advice.risks_section(recommendation, decision.further),
+        Section("evidence", "Evidence", (*(evidence.blocks if evidence else ()), advice.forces_table(recommendation))),
+        None if result is None or scenario is None else simulation(result, scenario),
+        recording_section(recording) if recording else deleted_section() if has_lost_recording else None,
+        assumptions(answers, recommendation, DELETED if has_lost_recording else recording.words if recording else None),
         method(scenario, result, versions, recording),
         *appendices(answers, scenario if result is not None else None),
     )
@@ -93,7 +118,10 @@ def build(
         title=answers.name,
         verdict=wording.recommendation_sentence(recommendation),
         date=date,
-        sections=sections,
+        sections=tuple(section for section in every if section is not None),
+        decision=decision,
+        options=options,
+        consequences=consequences,
         answers=answers,
         recommendation=recommendation,
         scenario=scenario,

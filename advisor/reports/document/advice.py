@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from advisor.advice.answers import Answers
@@ -6,11 +7,22 @@ from advisor.advice.checks import CHECKS
 from advisor.advice.contract import BrokerOption, Evidence, Flip, Reason, Recommendation, Style, StyleEvidence
 from advisor.advice.contradictions import CONTRADICTIONS
 from advisor.advice.evidence_sentences import evidence_sentence
-from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.rules import RULES
 from advisor.reports import wording
 from advisor.reports.document.answers import LABELS, flip_condition
-from advisor.reports.document.blocks import ItemList, ListItem, Paragraph, Section, TableBlock, table_block
+from advisor.reports.document.blocks import (
+    Block,
+    ItemList,
+    ListItem,
+    Paragraph,
+    Section,
+    Subheading,
+    TableBlock,
+    one_section,
+    table_block,
+)
+from advisor.reports.document.decision import ReopenCondition, doubts_in_words
+from advisor.reports.document.options import delivery_alternatives
 from core.numbers import MISSING, count, duration, number, percent, share
 
 MOST_REASONS = 5
@@ -21,11 +33,6 @@ CHECK_TITLES: Mapping[str, str] = {
     **{contradiction.code: contradiction.title for contradiction in CONTRADICTIONS},
     **{check.code: check.title for check in CHECKS},
 }
-
-
-def context_section(answers: Answers) -> Section:
-    items = tuple(ListItem(f"{section.title}: {section.state(answers)}") for section in SECTIONS)
-    return Section("context", "Context", (ItemList(items),))
 
 
 def evidence_section(recommendation: Recommendation, change: str = "") -> Section | None:
@@ -138,28 +145,28 @@ def against_section(recommendation: Recommendation) -> Section | None:
 
 
 def _point(reason: Reason) -> ListItem:
-    weighs = f", weight {number(reason.weight)}" if reason.weight else ""
-    speaks = "" if reason.favours == "neither" else f"; speaks for {wording.design_name(reason.favours)}"
-    name = RULE_TITLES.get(reason.rule, "Rule")
-    return ListItem(reason.evidence, f"{name} ({reason.rule}){speaks}{weighs}.", reason.source)
+    return ListItem(reason.evidence, f"{RULE_TITLES.get(reason.rule, 'Rule')}.", reason.source)
+
+
+def forces_table(recommendation: Recommendation) -> TableBlock:
+    """Every rule that fired, by its code, with its weight."""
+    rows = [
+        (
+            f"{RULE_TITLES.get(reason.rule, 'Rule')} ({reason.rule})",
+            reason.evidence,
+            wording.favours(reason.favours),
+            number(reason.weight) if reason.weight else "constraint",
+            reason.source,
+        )
+        for reason in recommendation.reasons
+    ]
+    headers = ("Force", "Evidence", "Speaks for", "Weight", "Source")
+    forces = table_block(headers, rows, "Forces, with what each weighs", figures_from=5)
+    return replace(forces, has_sources=True)
 
 
 def flips_section(recommendation: Recommendation, answers: Answers) -> Section | None:
-    blocks: list[Paragraph | ItemList] = []
-    if recommendation.probability is not None:
-        parts = [
-            f"{wording.design_name(style)} in {share(part)}"
-            for style, part in recommendation.probability.items()
-            if part
-        ]
-        blocks.append(Paragraph(f"Over the ranges given, the advice is {wording.listed(parts)} of the cases."))
-    if recommendation.regret:
-        blocks.append(Paragraph(wording.regret_sentence(recommendation.regret)))
-    for sentence, fields in wording.doubt_sentences(recommendation.doubts):
-        blocks.append(Paragraph(" ".join([sentence, *(LABELS.get(field, field) for field in fields)])))
-    if recommendation.settle is not None:
-        field = LABELS.get(recommendation.settle, recommendation.settle)
-        blocks.append(Paragraph(f"What would settle it: {field}"))
+    blocks: list[Paragraph | ItemList] = [Paragraph(sentence) for sentence in doubts_in_words(recommendation)]
     if recommendation.flips:
         nearest, further = wording.nearest_and_further(recommendation.flips)
         blocks.append(_flips_list(nearest, recommendation, answers))
@@ -187,7 +194,7 @@ def warnings_section(recommendation: Recommendation) -> Section | None:
     items = (
         ListItem(
             warning.text,
-            f"{CHECK_TITLES.get(warning.code, 'Check')} ({warning.code}).{_of_questions(warning.questions)}",
+            f"{CHECK_TITLES.get(warning.code, 'Check')}.{_of_questions(warning.questions)}",
         )
         for warning in recommendation.warnings
     )
@@ -230,7 +237,7 @@ def _broker_row(place: str, option: BrokerOption) -> tuple[str, ...]:
     return place, option.title, " ".join(option.reasons), " ".join(option.limits)
 
 
-def delivery_section(recommendation: Recommendation) -> Section:
+def delivery_section(recommendation: Recommendation, *, with_alternatives: bool = True) -> Section:
     plan = recommendation.delivery
     blocks: list[Paragraph | TableBlock | ItemList] = [
         Paragraph(wording.delivery_sentences(recommendation), strong=True)
@@ -243,13 +250,8 @@ def delivery_section(recommendation: Recommendation) -> Section:
         blocks.append(table_block(("Parameter", "Value"), rows, "Parameters of the delivery", figures_from=2))
     if plan.fallback is not None:
         blocks.append(Paragraph(f"Where that fails: {wording.method_name(plan.fallback)}."))
-    if plan.why_not:
-        items = (
-            ListItem(f"Not {wording.method_name(method)}: {why}")
-            for method, why in plan.why_not.items()
-            if method != "none"
-        )
-        blocks.append(ItemList(tuple(items)))
+    if plan.why_not and with_alternatives:
+        blocks.append(ItemList(tuple(map(ListItem, delivery_alternatives(recommendation)))))
     return Section("delivery", "Delivery", tuple(blocks))
 
 
@@ -309,6 +311,32 @@ def monitors_section(recommendation: Recommendation) -> Section | None:
     ]
     table = table_block(("Watch", "Alarm at", "Because", "When it sounds"), rows, "Alarms", figures_from=4)
     return Section("monitors", "What to monitor", (table,))
+
+
+def plan_section(recommendation: Recommendation) -> Section:
+    """What to build, and how to run it."""
+    return one_section(
+        "plan",
+        "Plan",
+        (
+            delivery_section(recommendation, with_alternatives=False),
+            broker_section(recommendation),
+            queues_section(recommendation),
+            retries_section(recommendation),
+            practices_section(recommendation),
+            monitors_section(recommendation),
+        ),
+    )
+
+
+def risks_section(recommendation: Recommendation, further: Sequence[ReopenCondition]) -> Section:
+    """The warnings, and the flips that are not among the nearest."""
+    warnings = warnings_section(recommendation)
+    blocks: list[Block] = [*warnings.blocks] if warnings else [Paragraph("No check of these answers gives a warning.")]
+    if further:
+        more = f"{count(len(further), 'further answer')} would change the advice"
+        blocks += [Subheading(more), ItemList(tuple(ListItem(one.sentence) for one in further))]
+    return Section("risks", "Risks", tuple(blocks))
 
 
 def advice_sections(recommendation: Recommendation, answers: Answers, change: str = "") -> Iterator[Section]:

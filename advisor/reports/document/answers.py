@@ -6,11 +6,11 @@ from typing import Any
 
 from advisor.advice import library
 from advisor.advice.answers import CLASSES, LEAVES, Answers
-from advisor.advice.contract import Flip
+from advisor.advice.contract import Flip, Recommendation
 from advisor.advice.questionnaire import SECTIONS, Question
 from advisor.advice.templates import TEMPLATES
 from advisor.advice.variations import starting_number
-from advisor.reports.document.blocks import Paragraph, Section, TableBlock, table_block
+from advisor.reports.document.blocks import Paragraph, Section, table_block
 from advisor.reports.wording import uncapitalised
 from core.numbers import (
     DIGITS,
@@ -20,6 +20,7 @@ from core.numbers import (
     exactly,
     number,
     percent,
+    plural,
     rate,
     rate_unit,
     rounded_outward,
@@ -58,35 +59,46 @@ EMPTY: Mapping[str, str] = {
 """What an empty answer means; anywhere else it is no limit."""
 
 
-def assumptions(answers: Answers, recording: str | None = None) -> Section:
-    """`recording` is in words, if there is one."""
+def assumptions(answers: Answers, recommendation: Recommendation, recording: str | None = None) -> Section:
+    """The template's answers that are unchanged, those that change the advice first; then all others.
+
+    `recording` is in words, if there is one.
+    """
     template = TEMPLATES[answers.template]
     given, assumed = answers.model_dump(), template.answers.model_dump()
-    blocks: list[Paragraph | TableBlock] = [
-        Paragraph(
-            f"Answers marked “template” are those of the template {template.title} and were not changed; check them first. "
-            "Questions that do not apply are left out; Appendix A has every answer."
-        )
-    ]
-    for section in SECTIONS:
-        rows = []
-        for question in section.questions:
-            if not question.applies(answers):
-                continue
-            value = value_at(given, question.path)
-            is_recording = question.path == TRACE and recording is not None
-            source = answers.source_of(question.path)
-            own = (
-                source.text
-                if source
-                else "template"
-                if value == value_at(assumed, question.path) and not is_recording
-                else "given"
-            )
+    flips = {flip.field: flip for flip in reversed(recommendation.flips)}
+    unconfirmed, confirmed = [], []
+    for question in QUESTIONS.values():
+        if not question.applies(answers):
+            continue
+        value, source = value_at(given, question.path), answers.source_of(question.path)
+        is_recording = question.path == TRACE and recording is not None
+        if source or is_recording or value != value_at(assumed, question.path):
             words = recording if is_recording and recording else value_words(question.path, value)
-            rows.append((question.label, words, own))
-        blocks.append(table_block(("Question", "Answer", "From"), rows, section.title, figures_from=3))
-    return Section("assumptions", "Assumptions", tuple(blocks))
+            confirmed.append((question.label, words, source.text if source else "given"))
+        else:
+            flip = flips.get(question.path)
+            turns = uncapitalised(flip_condition(flip, answers)) if flip else ""
+            unconfirmed.append((question.label, value_words(question.path, value), turns))
+    changing = [row for row in unconfirmed if row[2]]
+    others = [row[:2] for row in unconfirmed if not row[2]]
+    words = (
+        f"Of {count(len(unconfirmed) + len(confirmed), 'answer')} {count(len(unconfirmed))} {plural(len(unconfirmed), 'is', 'are')} still "
+        f"as the template {template.title} has {plural(len(unconfirmed), 'it', 'them')}, and nobody may have confirmed "
+        f"{plural(len(unconfirmed), 'it', 'them')}. Another value of {len(changing)} of them changes the advice: check those first. "
+        "Questions that do not apply are left out."
+    )
+    tables = (
+        (changing, ("Question", "Assumed", "The advice changes"), "Not confirmed, and the advice depends on it"),
+        (
+            others,
+            ("Question", "Assumed"),
+            "Not confirmed; no change of one of these alone was found to change the advice",
+        ),
+        (confirmed, ("Question", "Answer", "From"), "Answered"),
+    )
+    blocks = [table_block(headers, rows, caption, 3) for rows, headers, caption in tables if rows]
+    return Section("assumptions", "Assumptions", (Paragraph(words), *blocks))
 
 
 def value_words(path: str, value: Any) -> str:

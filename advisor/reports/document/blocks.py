@@ -17,6 +17,11 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
+class Subheading:
+    text: str
+
+
+@dataclass(frozen=True)
 class ListItem:
     """A list entry: a sentence, the detail behind it, and the source of that."""
 
@@ -35,11 +40,12 @@ class ItemList:
 
 @dataclass(frozen=True)
 class TableBlock:
-    """Columns from `figures_from` on hold figures and are right-aligned."""
+    """Columns from `figures_from` on hold figures and are right-aligned. Addresses in a last column of sources are links."""
 
     table: Table
     caption: str
     figures_from: int = 1
+    has_sources: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Listing:
     language: str = ""
 
 
-Block: TypeAlias = Paragraph | ItemList | TableBlock | Drawing | Listing
+Block: TypeAlias = Paragraph | Subheading | ItemList | TableBlock | Drawing | Listing
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,12 @@ class Section:
     id: str
     title: str
     blocks: tuple[Block, ...]
+
+
+def one_section(id_: str, title: str, parts: Iterable[Section | None]) -> Section:
+    """The parts under one title, each under a subheading of its own."""
+    blocks = (block for part in parts if part is not None for block in (Subheading(part.title), *part.blocks))
+    return Section(id_, title, tuple(blocks))
 
 
 def table_block(

@@ -9,6 +9,8 @@ from core.numbers import count
 from simulator.result import LiveReport, Result
 from simulator.scenario import Scenario
 
+APPENDICES = frozenset({"answers", "scenario"})
+"""Their sections."""
 SEED_ARTICLE = "“Event-Driven Architecture for AI Workloads: When and How to Use It”, Ajay Prajapat, 30 November 2025"
 
 
@@ -27,7 +29,11 @@ def method(
     known = ", ".join(f"{name} {version}" for name, version in versions.items())
     blocks.append(Paragraph(f"Versions: {known}."))
     recording_too = f", put the recording next to it as {recording.file}" if recording else ""
-    blocks.append(Paragraph(f"To work it out again, save Appendix A as answers.json{recording_too}, and run:"))
+    blocks.append(
+        Paragraph(
+            f"To work it out again, save Appendix A as answers.json{recording_too}, and run (a bundle has the files):"
+        )
+    )
     blocks.append(Listing("python3 manage.py advise answers.json", "The advice", "sh"))
     if scenario is not None and result is not None:
         engine_words = wording.found_by(result)

@@ -38,12 +38,14 @@ class Record:
     workspace: str
     workspace_address: str
     address: str
+    owner: str = ""
 
     @property
     def rows(self) -> tuple[tuple[str, str], ...]:
         several = f"{self.revision} of {self.latest}. {self.standing}." if self.latest > 1 else f"{self.revision}"
         return (
             ("Status", self._status_words()),
+            *((("Owner", self.owner),) if self.owner else ()),
             ("Revision", several),
             ("Workspace", f"{self.workspace} ({self.workspace_address})"),
             (ADDRESS, self.address),

@@ -17,6 +17,7 @@ from advisor.reports.document.blocks import (
     ListItem,
     Paragraph,
     Section,
+    Subheading,
     TableBlock,
     linked,
 )
@@ -42,6 +43,9 @@ def render_html(document: Document) -> bytes:
             for label, words in document.summary
         ),
         verdict=_words(document.verdict),
+        contents="\n".join(
+            f'<li><a href="#{section.id}">{escape(section.title)}</a></li>' for section in document.sections
+        ),
         sections="\n".join(_section(section) for section in document.sections),
     ).encode()
 
@@ -63,11 +67,13 @@ def _block(block: Block) -> Iterator[str]:
     match block:
         case Paragraph():
             yield f"<p{STRONG if block.strong else ''}>{_words(block.text)}</p>"
+        case Subheading():
+            yield f"<h3>{_words(block.text)}</h3>"
         case ItemList():
             tag = "ol" if block.ranked else "ul"
             yield f"<{tag}>{''.join(map(_point, block.items))}</{tag}>"
         case TableBlock():
-            yield _table(block.table, block.caption, block.figures_from)
+            yield _table(block.table, block.caption, block.figures_from, has_sources=block.has_sources)
         case Drawing():
             yield _figure(block.chart)
         case Listing():
@@ -89,21 +95,22 @@ def _sourced(text: str) -> str:
     )
 
 
-def _table(table: Table, caption: str, figures_from: int) -> str:
+def _table(table: Table, caption: str, figures_from: int, *, has_sources: bool = False) -> str:
     head = "".join(
         f'<th scope="col"{_side(column, figures_from)}>{escape(cell)}</th>' for column, cell in enumerate(table.headers)
     )
-    rows = "\n".join(f"<tr>{''.join(_cells(row, figures_from))}</tr>" for row in table.rows)
+    rows = "\n".join(f"<tr>{''.join(_cells(row, figures_from, has_sources=has_sources))}</tr>" for row in table.rows)
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
     )
 
 
-def _cells(row: tuple[str, ...], figures_from: int) -> Iterator[str]:
+def _cells(row: tuple[str, ...], figures_from: int, *, has_sources: bool) -> Iterator[str]:
     yield f'<th scope="row">{escape(row[0])}</th>'
     for column, cell in enumerate(row[1:], 1):
-        yield f"<td{_side(column, figures_from)}>{escape(cell)}</td>"
+        is_source = has_sources and column == len(row) - 1
+        yield f"<td{_side(column, figures_from)}>{_sourced(cell) if is_source else escape(cell)}</td>"
 
 
 def _side(column: int, figures_from: int) -> str:

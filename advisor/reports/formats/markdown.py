@@ -13,6 +13,7 @@ from advisor.reports.document.blocks import (
     ListItem,
     Paragraph,
     Section,
+    Subheading,
     TableBlock,
     linked,
 )
@@ -49,13 +50,15 @@ def _block(block: Block) -> Iterator[str]:
     match block:
         case Paragraph():
             yield f"**{escaped(block.text)}**" if block.strong else escaped(block.text)
+        case Subheading():
+            yield f"### {escaped(block.text)}"
         case ItemList():
             yield "\n".join(
                 _point(point, f"{place}." if block.ranked else "-") for place, point in enumerate(block.items, 1)
             )
         case TableBlock():
             yield f"*{escaped(block.caption)}*"
-            yield _table(block.table.headers, block.table.rows, block.figures_from)
+            yield _table(block.table.headers, block.table.rows, block.figures_from, has_sources=block.has_sources)
         case Drawing():
             yield f"### {escaped(block.chart.title)}"
             yield from map(escaped, block.chart.notes)
@@ -79,9 +82,13 @@ def _sourced(text: str) -> str:
     return "".join(f"[{escaped(piece)}](<{piece}>)" if is_link else escaped(piece) for piece, is_link in linked(text))
 
 
-def _table(headers: tuple[str, ...], rows: tuple[tuple[str, ...], ...], figures_from: int) -> str:
+def _table(
+    headers: tuple[str, ...], rows: tuple[tuple[str, ...], ...], figures_from: int, *, has_sources: bool = False
+) -> str:
     rule = ["---:" if column >= figures_from else "---" for column in range(len(headers))]
     body = [[escaped(cell) for cell in row] for row in (headers, *rows)]
+    if has_sources:
+        body[1:] = [[*cells[:-1], _sourced(row[-1])] for cells, row in zip(body[1:], rows, strict=True)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (body[0], rule, *body[1:]))
 
 

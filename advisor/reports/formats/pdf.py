@@ -9,9 +9,18 @@ from typing import Any, assert_never
 
 import typst
 
-from advisor.reports.charts.model import Table
 from advisor.reports.document import Document
-from advisor.reports.document.blocks import Block, Drawing, ItemList, Listing, ListItem, Paragraph, TableBlock, linked
+from advisor.reports.document.blocks import (
+    Block,
+    Drawing,
+    ItemList,
+    Listing,
+    ListItem,
+    Paragraph,
+    Subheading,
+    TableBlock,
+    linked,
+)
 from advisor.reports.document.record import ADDRESS
 from advisor.reports.palette import LIGHT
 from advisor.reports.wording import unbroken
@@ -24,7 +33,7 @@ FIRST_BEYOND = "\u2e80"
 LONG_WORD = re.compile(r"(\S{16})(?=\S)")
 HASH = re.compile(r"[0-9a-f]{64}")
 """Fits its column, and is there to be copied."""
-WORDY = 46
+WORDY = 30
 """A column with a longer cell than this many letters takes a share of the width instead of what it needs."""
 
 
@@ -75,10 +84,12 @@ def _block(block: Block) -> dict[str, Any]:
     match block:
         case Paragraph():
             return {"kind": "paragraph", "text": _set(block.text), "strong": block.strong}
+        case Subheading():
+            return {"kind": "subheading", "text": _set(block.text)}
         case ItemList():
             return {"kind": "points", "ranked": block.ranked, "items": [_point(point) for point in block.items]}
         case TableBlock():
-            return {"kind": "grid", "caption": block.caption, "figures_from": block.figures_from} | _table(block.table)
+            return {"kind": "grid", "caption": block.caption, "figures_from": block.figures_from} | _table(block)
         case Drawing():
             from advisor.reports.figure_svg import svg  # matplotlib takes a third of a second to load
 
@@ -111,8 +122,13 @@ def _plain(text: str) -> dict[str, Any]:
     return {"text": _set(text), "link": False}
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(block: TableBlock) -> dict[str, Any]:
     """A column's width is 0 for what it needs, else its share of the rest."""
+    table, last = block.table, len(block.table.headers) - 1
     longest = [max(len(row[column]) for row in (table.headers, *table.rows)) for column in range(len(table.headers))]
-    widths = [0 if letters <= WORDY else letters for letters in longest]
-    return {"headers": table.headers, "rows": [[_set(cell) for cell in row] for row in table.rows], "widths": widths}
+    widths = [0 if letters <= WORDY else letters**0.5 for letters in longest]
+    rows = [
+        [_sourced(cell) if block.has_sources and column == last else [_plain(cell)] for column, cell in enumerate(row)]
+        for row in table.rows
+    ]
+    return {"headers": table.headers, "rows": rows, "widths": widths}

@@ -41,11 +41,13 @@ def download_answers(request: MemberRequest, decision_id: UUID, extension: str) 
 
 @require_safe
 def report(request: MemberRequest, decision_id: UUID, extension: str) -> HttpResponse:
-    """The latest revision as a file, or `?revision=N`, with its latest simulation, or `?run=ID`."""
+    """The latest revision as a file, or `?revision=N`, with its latest simulation, or `?run=ID`; `appendix=no` leaves the appendices out."""
     revision = _revision(request, decision_id)
     if extension not in BY_EXTENSION:
         raise Http404
     document = _document(request, revision)
+    if request.GET.get("appendix") == "no":
+        document = document.without_appendices()
     chosen = BY_EXTENSION[extension]
     return download(chosen.render(document), chosen.content_type, file_name(document, chosen.extension))
 

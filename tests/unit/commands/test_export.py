@@ -38,6 +38,14 @@ def test_a_report_includes_a_simulation_if_requested(run: Run, engine: Recorder,
     assert json.loads(place.read_text())["result"]["verdict"] == "event_driven"
 
 
+def test_the_appendices_can_be_left_out(run: Run, tmp_path: Path) -> None:
+    place = tmp_path / "report.html"
+    run("export", "-", "--to", str(place), stdin="{}")
+    assert "Appendix A: Answers" in place.read_text()
+    run("export", "-", "--to", str(place), "--no-appendix", stdin="{}")
+    assert "Appendix A: Answers" not in place.read_text() and "Assumptions" in place.read_text()
+
+
 @pytest.mark.parametrize("name", ["report.docx", "report", ".pdf/report"])
 def test_an_unknown_ending_is_refused(run: Run, tmp_path: Path, name: str) -> None:
     endings = ", ".join(f".{format_.extension}" for format_ in FORMATS.values())

@@ -38,6 +38,9 @@ class Command(Console):
             help=f"report{listed(ENDINGS, 'or')}; the figures of a simulation as {_TABLES}",
         )
         parser.add_argument("--simulate", action="store_true", help="with a simulation of both designs in it")
+        parser.add_argument(
+            "--no-appendix", action="store_true", help="without the answers and the scenario at its end"
+        )
         add_library(parser)
         add_recording_options(parser)
 
@@ -65,7 +68,7 @@ class Command(Console):
             result=result,
             recording=_recording_in(source),
         )
-        write_whole(place, chosen.render(document))
+        write_whole(place, chosen.render(document.without_appendices() if options["no_appendix"] else document))
         self.stdout.write(str(place))
 
 
