@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from advisor.reports.document import Document
 from advisor.reports.document.method import answers_json, scenario_json, simulate_command
+from advisor.reports.figure_svg import svg
 from advisor.reports.formats import html, markdown
 from advisor.reports.zip_entries import zip_entry
 
@@ -64,7 +65,9 @@ def _files(
 ) -> Iterator[tuple[str, str | bytes | Write]]:
     yield "README.txt", _readme(document, recorded, library)
     yield COMMANDS, _commands(document, library)
-    yield "report.md", markdown.render_markdown(document)
+    yield "report.md", markdown.render_markdown(document, with_pictures=True)
+    for chart in document.charts:
+        yield markdown.chart_file(chart), svg(chart)
     yield "report.html", html.render_html(document)
     yield "answers.json", answers_json(document.answers) + "\n"
     yield "advice.json", _printed(document.recommendation.model_dump(mode="json", by_alias=True))
@@ -143,6 +146,7 @@ def _readme(document: Document, recorded: Recorded | None, library: Mapping[str,
 def _contents(document: Document, recorded: Recorded | None, library: Mapping[str, Any] | None) -> Iterator[str]:
     yield "Files:"
     yield "  report.md, report.html   the report"
+    yield "  chart-*.svg              its charts"
     yield "  answers.json             the answers, as the questionnaire's page and the command line read them"
     yield "  advice.json              the advice on them"
     if library is not None:

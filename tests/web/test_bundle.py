@@ -97,6 +97,11 @@ def test_a_recorded_run_comes_out_the_same_in_another_folder(
     assert {"README.txt", "report.md", "report.html", "answers.json", "scenario.json", "result.json", FILE} <= names
     assert (tmp_path / FILE).read_bytes() == CSV
     assert json.loads((tmp_path / "result.json").read_text()) == json.loads(run.result_json or "")
+    pictures = set(
+        re.findall(r"^!\[.+\]\((chart-[a-z0-9-]+\.svg)\)$", (tmp_path / "report.md").read_text(), re.MULTILINE)
+    )
+    assert pictures == {name for name in names if name.endswith(".svg")} and "chart-in-time.svg" in pictures
+    assert all((tmp_path / name).read_text().startswith("<svg ") for name in pictures)
     environment = own_environment()
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
 

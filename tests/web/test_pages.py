@@ -106,7 +106,7 @@ def test_status_and_deletion(client: Client, decision: Decision) -> None:
     assert not Decision.objects.exists()
 
 
-@pytest.mark.parametrize(("extension", "start"), [("md", b"#"), ("html", b"<!"), ("pdf", b"%PDF"), ("json", b"{")])
+@pytest.mark.parametrize(("extension", "start"), [("md", b"---"), ("html", b"<!"), ("pdf", b"%PDF"), ("json", b"{")])
 def test_a_report_is_a_file_with_a_name_of_our_own(
     extension: str, start: bytes, client: Client, decision: Decision
 ) -> None:

@@ -1,13 +1,13 @@
 """The shares of results in time of all designs against the share that is wanted: the picture of a report's first page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.advice.contract import Evidence
 from advisor.reports import wording
 from advisor.reports.charts.latency import latency
 from advisor.reports.charts.model import Axis, Bars, Chart, Deadline, Table
-from core.numbers import MISSING, duration, listed, share
+from core.numbers import MISSING, duration, listed, share, share_interval
 from simulator.result import Result
 from simulator.scenario import Scenario
 
@@ -25,7 +25,7 @@ def report_picture(evidence: Evidence | None, result: Result | None, scenario: S
     """Of the long run if there is one, else of the evidence. Without a deadline: the latencies of the run."""
     if result is not None and scenario is not None:
         if scenario.deadline_s is None:
-            return latency(result, scenario)
+            return replace(latency(result, scenario), id="picture")
         within = None if isinstance(scenario.deadline_s, Mapping) else scenario.deadline_s
         return in_time(_of_run(result), 1 - scenario.tolerated_miss_percent / 100, within)
     if evidence is None:
@@ -77,4 +77,4 @@ def in_time(shares: Mapping[str, InTime], wanted_share: float, deadline_s: float
 
 
 def _interval(one: InTime) -> str:
-    return MISSING if one.low == one.high else f"{share(one.low)} to {share(one.high)}"
+    return MISSING if one.low == one.high else share_interval(one.good_share, one.low, one.high)

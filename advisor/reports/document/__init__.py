@@ -12,9 +12,10 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.evidence import longer_evidence
 from advisor.advice.evidence_sentences import changed_conclusions
 from advisor.reports import wording
+from advisor.reports.charts.model import Chart
 from advisor.reports.document import advice
 from advisor.reports.document.answers import assumptions
-from advisor.reports.document.blocks import Section
+from advisor.reports.document.blocks import Drawing, Section
 from advisor.reports.document.decision import DecisionSummary, decision_of, decision_section
 from advisor.reports.document.method import APPENDICES, appendices, method
 from advisor.reports.document.options import (
@@ -67,6 +68,12 @@ class Document:
         rows.append(("Date", f"{self.date.isoformat()} (UTC)"))
         return tuple(rows)
 
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """Those that have something to draw."""
+        drawings = (block.chart for part in self.sections for block in part.blocks if isinstance(block, Drawing))
+        return tuple(chart for chart in drawings if chart.drawn)
+
     def without_appendices(self) -> "Document":
         return replace(self, sections=tuple(part for part in self.sections if part.id not in APPENDICES))
 
@@ -89,7 +96,9 @@ def build(
     has_lost_recording = answers.volume.trace is not None and recording is None
     answers = answers_on_file(answers, recording)
     scenario = scenario and scenario_on_file(scenario, recording)
-    change = _change(recommendation, scenario, result)
+    longer = longer_evidence(result, scenario) if result is not None and scenario is not None else None
+    short, longest = recommendation.evidence, longer or recommendation.evidence
+    change = changed_conclusions(short, longer) if short and longer else ""
     decision = decision_of(
         answers,
         recommendation,
@@ -99,7 +108,7 @@ def build(
         recording=recording,
         change=change,
     )
-    options, consequences = options_of(recommendation), consequences_of(recommendation)
+    options, consequences = options_of(recommendation, longest), consequences_of(recommendation, longest)
     evidence = advice.evidence_section(recommendation, change)
     every = (
         decision_section(decision),
@@ -130,11 +139,6 @@ def build(
         record=record,
         recording=recording,
     )
-
-
-def _change(recommendation: Recommendation, scenario: Scenario | None, result: Result | None) -> str:
-    longer = longer_evidence(result, scenario) if result is not None and scenario is not None else None
-    return changed_conclusions(recommendation.evidence, longer) if recommendation.evidence and longer else ""
 
 
 def file_name(document: Document, extension: str) -> str:

@@ -221,7 +221,9 @@ def broker_section(recommendation: Recommendation) -> Section | None:
     if choice is None:
         return None
     rows = [_broker_row("First choice", choice.first), _broker_row("Runner-up", choice.runner_up)]
-    table = table_block(("", "Broker", "For it", "Against it, or to set"), rows, "Choice of a broker", figures_from=4)
+    table = table_block(
+        ("Choice", "Broker", "For it", "Against it, or to set"), rows, "Choice of a broker", figures_from=4
+    )
     facts = ItemList(
         tuple(
             ListItem(f"{option.title}: {option.note}", f"Checked {option.checked}.", option.source)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from advisor.advice.contract import Recommendation, Style
+from advisor.advice.contract import Evidence, Recommendation, Style
 from advisor.advice.evidence_sentences import share_in_words
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, ItemList, ListItem, Section, Subheading
@@ -42,13 +42,13 @@ class Option:
     arguments: Arguments
 
 
-def options_of(recommendation: Recommendation) -> tuple[Option, ...]:
-    """The styles, the advised one first."""
+def options_of(recommendation: Recommendation, evidence: Evidence | None) -> tuple[Option, ...]:
+    """The styles, the advised one first. `evidence` is of the longest simulation that there is."""
     styles = sorted(wording.STYLES, key=lambda style: style != recommendation.style)
-    return tuple(_option(style, recommendation) for style in styles)  # type: ignore[arg-type]
+    return tuple(_option(style, recommendation, evidence) for style in styles)  # type: ignore[arg-type]
 
 
-def _option(style: Style, recommendation: Recommendation) -> Option:
+def _option(style: Style, recommendation: Recommendation, evidence: Evidence | None) -> Option:
     is_chosen = style == recommendation.style
     speaking_for = [one.evidence for one in recommendation.reasons if one.favours == style]
     against = list(recommendation.infeasible.get(style, ()))
@@ -56,7 +56,7 @@ def _option(style: Style, recommendation: Recommendation) -> Option:
         against += [one.evidence for one in recommendation.reasons if one.favours not in (style, "neither")]
     elif not against:
         against.append(_why_not(style, recommendation))
-    good, neutral, bad = _simulated(style, recommendation)
+    good, neutral, bad = _simulated(style, evidence)
     if bad and recommendation.infeasible.get(style):
         bad = []  # said by the constraint
     return Option(
@@ -66,8 +66,7 @@ def _option(style: Style, recommendation: Recommendation) -> Option:
     )
 
 
-def _simulated(style: Style, recommendation: Recommendation) -> tuple[list[str], list[str], list[str]]:
-    evidence = recommendation.evidence
+def _simulated(style: Style, evidence: Evidence | None) -> tuple[list[str], list[str], list[str]]:
     outcome = evidence.styles.get(style) if evidence else None
     if evidence is None or outcome is None:
         return [], [], []
@@ -106,20 +105,20 @@ def delivery_alternatives(recommendation: Recommendation) -> tuple[str, ...]:
     )
 
 
-def consequences_of(recommendation: Recommendation) -> Arguments:
-    """What follows if it is built as advised; figures are the simulation's."""
-    return Arguments(good=tuple(_gains(recommendation)), bad=tuple(_costs(recommendation)))
+def consequences_of(recommendation: Recommendation, evidence: Evidence | None) -> Arguments:
+    """What follows if it is built as advised; `evidence` is of the longest simulation that there is."""
+    return Arguments(good=tuple(_gains(recommendation, evidence)), bad=tuple(_costs(recommendation, evidence)))
 
 
-def _gains(recommendation: Recommendation) -> Iterator[str]:
-    evidence = recommendation.evidence
+def _gains(recommendation: Recommendation, evidence: Evidence | None) -> Iterator[str]:
     outcome = evidence.styles.get(recommendation.style) if evidence else None
     if evidence and outcome and outcome.conclusion == "meets":
         yield f"{share(outcome.good_share)} of the results are there within {duration(evidence.deadline_s)}."
-    if evidence and recommendation.style == "event_driven":
-        if evidence.drain_after_peak_s is not None:
-            yield f"After a peak the queue is as short as before within {duration(evidence.drain_after_peak_s)}."
-        outage = evidence.outage
+    short = recommendation.evidence
+    if short and recommendation.style == "event_driven":
+        if short.drain_after_peak_s is not None:
+            yield f"After a peak the queue is as short as before within {duration(short.drain_after_peak_s)}."
+        outage = short.outage
         if outage is not None:
             drained = (
                 "" if outage.drain_s is None else f", and its backlog is worked off {duration(outage.drain_s)} after it"
@@ -133,8 +132,7 @@ def _gains(recommendation: Recommendation) -> Iterator[str]:
         yield "There is no broker to run, and the result or its error is in the response."
 
 
-def _costs(recommendation: Recommendation) -> Iterator[str]:
-    evidence = recommendation.evidence
+def _costs(recommendation: Recommendation, evidence: Evidence | None) -> Iterator[str]:
     outcome = evidence.styles.get(recommendation.style) if evidence else None
     if evidence and outcome and outcome.conclusion != "meets":
         words = share_in_words(outcome, evidence)

@@ -105,12 +105,13 @@ def test_rule_codes_and_weights_are_in_the_table_of_forces_alone() -> None:
 
 
 def test_every_style_has_what_speaks_for_it_and_why_it_is_not_chosen() -> None:
-    event_driven, synchronous, hybrid = options_of(results.recommendation())
+    event_driven, synchronous, hybrid = options_of(results.recommendation(), None)
     assert event_driven.is_chosen and not synchronous.is_chosen and not hybrid.is_chosen
     assert event_driven.arguments.good[0] == "p99 34 s, past the 30 s limit of gunicorn."
     assert event_driven.arguments.bad == synchronous.arguments.good == ("One subscriber.",)
     assert synchronous.arguments.bad == ("p99 34 s is past the 30 s limit of gunicorn",)
     assert hybrid.arguments.bad == ("Nothing in the answers speaks for it rather than for the event-driven design.",)
+    assert str(document().options[0].arguments.bad[0]).startswith("It does not meet the deadline: 98 % in time")
     alternatives = str(section(document(), "alternatives"))
     assert "Event-driven, chosen" in alternatives and "Not polling: It would call in vain." in alternatives
 
@@ -118,11 +119,11 @@ def test_every_style_has_what_speaks_for_it_and_why_it_is_not_chosen() -> None:
 def test_a_design_that_meets_the_deadline_too_is_said_to() -> None:
     answers = answers_from({"template": "form_classification"})
     given = advise(answers, flips=False)
-    synchronous, event_driven, _ = options_of(given)
+    synchronous, event_driven, _ = options_of(given, given.evidence)
     assert synchronous.arguments.good[0].startswith("It meets the deadline: ")
     assert event_driven.arguments.good[0].startswith("It meets the deadline: ")
     assert "More speaks for the synchronous design: the caller cannot go on" in event_driven.arguments.bad[0]
-    assert consequences_of(given).good[0].endswith("of the results are there within 5 s.")
+    assert consequences_of(given, given.evidence).good[0].endswith("of the results are there within 5 s.")
 
 
 def test_a_constraint_that_every_style_breaks_is_said_once() -> None:

@@ -1,5 +1,6 @@
 """Every format says the same, is complete, and shows a hostile text literally."""
 
+import datetime
 import io
 import json
 import re
@@ -14,6 +15,7 @@ import pytest
 from markdown_it import MarkdownIt
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
+from ruamel.yaml import YAML
 
 from advisor.reports import formats
 from advisor.reports.charts import charts_of
@@ -31,6 +33,20 @@ HOSTILE = (
 )
 REPORT = document()
 HOSTILE_REPORT = spoken_by(HOSTILE)
+
+
+MADR = (
+    "## Context and Problem Statement",
+    "## Decision Drivers",
+    "## Considered Options",
+    "## Decision Outcome",
+    "### Consequences",
+    "### Confirmation",
+    "### Revisit if",
+    "## Pros and Cons of the Options",
+    "## More Information",
+)
+"""The headings of its template, in order, and one of ours."""
 
 
 class Page(HTMLParser):
@@ -147,14 +163,59 @@ def test_a_recording_is_named_by_its_file_and_never_by_its_id(name: str) -> None
 
 
 class TestMarkdown:
-    def test_it_is_a_decision_record(self) -> None:
-        lines = rendered("markdown", REPORT).decode().splitlines()
-        assert lines[0] == "# Invoice extraction"
+    def test_it_is_a_decision_record_after_madr_4(self) -> None:
+        text = rendered("markdown", REPORT).decode()
+        _, front, body = text.split("---\n", 2)
+        assert YAML(typ="safe", pure=True).load(front) == {
+            "status": "accepted",
+            "date": datetime.date(2026, 11, 24),
+            "decision-makers": ["Ada Lovelace"],
+        }
+        headings = re.findall(r"^#{1,3} .+$", body, re.MULTILINE)
+        assert headings[0] == "# Invoice extraction"
+        assert [line for line in headings if line in MADR] == list(MADR)
+        assert 'Chosen option: "Event-driven", because p99 34 s, past the 30 s limit of gunicorn.' in body
+        assert "- Good, because what has failed for good is kept" in body
         assert (
-            "- Status: Accepted, set by Ada Lovelace on 2026-11-24T23:30:00Z" in lines
-            and "## Decision" in lines
-            and "## Alternatives" in lines
+            "- Bad, because one subscriber." in body and "- Bad, because 1 alarm must be set up and answered." in body
         )
+        assert "if 1.9 s or less (20 s today): Synchronous, on balance." in plain(body)
+        confirmation = body.partition("### Confirmation")[2].partition("###")[0]
+        assert "python3 manage.py simulate scenario.json --engine kernel --seed 7 --replications 20" in confirmation
+
+    def test_parsers_of_decision_records_read_its_status_and_date(self) -> None:
+        """log4brains takes a list before the first heading of level 2, and knows no front matter; adr-viewer takes a section Status."""
+        tokens = MarkdownIt("commonmark").parse(rendered("markdown", REPORT).decode())
+        places = [place for place, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2"]
+        listed = [token.content for token in tokens[: places[0]] if token.type == "inline"]
+        assert listed[-3:] == ["Status: accepted", "Date: 2026-11-24", "Deciders: Ada Lovelace"]
+        assert tokens[places[0] + 1].content == "Status"
+        assert tokens[places[0] + 4].content.startswith("Accepted, set by Ada Lovelace")
+
+    @pytest.mark.parametrize(
+        "report", [REPORT, advice_alone(name="Why?"), recorded()], ids=["all", "advice", "recorded"]
+    )
+    def test_it_keeps_the_rules_of_markdownlint(self, report: Document) -> None:
+        body = rendered("markdown", report).decode().split("---\n", 2)[2].lstrip("\n")
+        outside = re.sub(r"^(`{3,})\w+\n.*?^\1$", "CODE", body, flags=re.DOTALL | re.MULTILINE)
+        assert (
+            "```\n" not in outside and "\n\n\n" not in outside and not re.search(r"[^ ] $|   $", outside, re.MULTILINE)
+        )
+        headings = re.findall(r"^(#+) (.+)$", outside, re.MULTILINE)
+        assert len({words for _, words in headings}) == len(headings)
+        assert not [words for _, words in headings if words[-1] in ".,;:!"]
+        levels = [len(marks) for marks, _ in headings]
+        assert levels.count(1) == 1 and all(later - earlier <= 1 for earlier, later in pairwise(levels))
+        for paragraph in outside.split("\n\n"):
+            is_emphasis = re.fullmatch(r"(\*\*?)[^*\n]+\1", paragraph)
+            assert not is_emphasis or paragraph.strip("*")[-1] in ".,;:!?", paragraph
+            if paragraph.startswith("|"):
+                assert len({len(re.findall(r"(?<!\\)\|", line)) for line in paragraph.splitlines()}) == 1
+                assert "|  |" not in paragraph
+
+    def test_a_report_of_a_file_is_a_draft(self) -> None:
+        text = FORMATS["markdown"].render(advice_alone()).decode()
+        assert text.startswith("---\nstatus: draft\ndate: 2026-11-24\ndecision-makers: []\n")
 
     def test_hostile_words_are_shown_literally(self) -> None:
         source = rendered("markdown", HOSTILE_REPORT).decode()
