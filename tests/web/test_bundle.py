@@ -98,7 +98,7 @@ def test_a_recorded_run_comes_out_the_same_in_another_folder(
     assert (tmp_path / FILE).read_bytes() == CSV
     assert json.loads((tmp_path / "result.json").read_text()) == json.loads(run.result_json or "")
     pictures = set(
-        re.findall(r"^!\[.+\]\((chart-[a-z0-9-]+\.svg)\)$", (tmp_path / "report.md").read_text(), re.MULTILINE)
+        re.findall(r"^!\[.+\]\((chart-[a-z0-9_-]+\.svg)\)$", (tmp_path / "report.md").read_text(), re.MULTILINE)
     )
     assert pictures == {name for name in names if name.endswith(".svg")} and "chart-in-time.svg" in pictures
     assert all((tmp_path / name).read_text().startswith("<svg ") for name in pictures)

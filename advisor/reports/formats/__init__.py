@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from advisor.reports.document import Document
-from advisor.reports.formats import html, json_, markdown, pdf
+from advisor.reports.formats import asyncapi, html, json_, markdown, pdf
 
 
 @dataclass(frozen=True)
@@ -24,5 +24,11 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "html": Format("HTML", "html", "text/html; charset=utf-8", html.render_html),
         "pdf": Format("PDF", "pdf", "application/pdf", pdf.render_pdf),
         "json": Format("JSON", "json", "application/json", json_.render_json),
+        "asyncapi": Format(
+            "AsyncAPI",
+            "asyncapi.json",
+            "application/vnd.aai.asyncapi+json;version=3.0.0",
+            asyncapi.render_asyncapi,
+        ),
     }
 )

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management.base import CommandError
@@ -19,7 +20,40 @@ Write = Callable[[str, str], str]
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize("ending", [".md", ".html", ".pdf", ".json", ".MD"])
+def test_a_json_report_is_read_back_to_the_same_advice_and_simulation(
+    run: Run, run_json: Callable[..., Any], engine: Recorder, tmp_path: Path
+) -> None:
+    place = tmp_path / "report.json"
+    (tmp_path / "calls.csv").write_text("time_s\n0\n1\n5\n9\n")
+    (tmp_path / "a.yaml").write_text("{name: Claims, volume: {trace: calls.csv}, processing: {p95_s: 31}}")
+    run("export", str(tmp_path / "a.yaml"), "--to", str(place), "--simulate")
+    report, simulated, trace = json.loads(place.read_text()), engine.scenario, engine.trace
+    assert run_json("advise", str(place)) == report["recommendation"]
+    engine.scenario = engine.trace = None
+    run("simulate", str(place))
+    assert engine.scenario == simulated and engine.trace is not None and trace is not None
+    assert engine.trace.arrivals_s.tolist() == trace.arrivals_s.tolist()
+    again = tmp_path / "again.json"
+    run("export", str(place), "--to", str(again), "--simulate")
+    assert json.loads(again.read_text()) == report
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"schema": "crossover/report@1"}', "is a report without answers"),
+        ('{"schema": "crossover/report@1", "answers": {"name": "\\u0000"}}', "holds a control character"),
+        ('{"schema": "crossover/report@1", "answers": {"x": 1}}', "there is no such field"),
+        ('{"schema": "crossover/report@1", "answers": {}', "is not JSON"),
+        ('{"schema": "crossover/report@1", "x": "' + "a" * (4 << 20) + '"}', "4,194,304 are allowed"),
+    ],
+)
+def test_a_report_that_is_not_whole_is_refused(run: Run, write: Write, text: str, words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        run("advise", write("report.json", text))
+
+
+@pytest.mark.parametrize("ending", [".md", ".html", ".pdf", ".json", ".asyncapi.json", ".MD"])
 def test_the_ending_chooses_the_format(run: Run, tmp_path: Path, ending: str) -> None:
     place = tmp_path / f"report{ending}"
     assert run("export", "-", "--to", str(place), stdin="name: Claims").strip() == str(place)
@@ -139,7 +173,7 @@ def test_the_readme_and_the_decision_page_list_the_formats_of_the_table() -> Non
     titles = ", ".join(format_.title for format_ in FORMATS.values())
     assert -1 not in named and named == sorted(named), f"name {titles} in this order at **Export** in README.md"
     page = (ROOT / "templates" / "decisions" / "_fragments.html").read_text()
-    linked = re.findall(r"{% url 'report' decision\.pk '(\w+)' %}", page)
-    assert sorted(linked) == sorted(extensions), (
-        f"link {set(extensions) ^ set(linked)} in the Export menu of templates/decisions/_fragments.html, or no longer"
+    linked = set(re.findall(r"{% url 'report' decision\.pk '([\w.]+)' %}", page))
+    assert linked == set(extensions), (
+        f"link {set(extensions) ^ linked} in the Export menu of templates/decisions/_fragments.html, or no longer"
     )

@@ -73,8 +73,8 @@ class Command(Console):
 
 
 def _format_of(place: Path) -> Format:
-    for chosen in FORMATS.values():
-        if place.suffix.lower() == f".{chosen.extension}":
+    for chosen in sorted(FORMATS.values(), key=lambda known: -len(known.extension)):
+        if place.name.lower().endswith(f".{chosen.extension}"):
             return chosen
     raise BadInput(f"--to {place}: the ending must be one of {', '.join((*ENDINGS, *DATA_ENDINGS))}")
 
