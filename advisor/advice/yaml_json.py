@@ -27,6 +27,9 @@ from core.errors import InvalidInput, Problem
 from core.values import Value
 
 LARGEST_BYTES = 256 * 1024
+LARGEST_REPORT_BYTES = 4 * 1024 * 1024
+"""Of a JSON report, which holds the results as well."""
+REPORT_SCHEMA = "crossover/report@1"
 DEEPEST = 20
 LARGEST_INTEGER = 2**63 - 1
 
@@ -84,12 +87,33 @@ def document_kind(given: Mapping[str, Any]) -> Literal["answers", "scenario"]:
     return "scenario" if scenario else "answers"
 
 
+_REPORT = re.compile(rb'\s*\{\s*"schema"\s*:\s*"' + REPORT_SCHEMA.encode() + b'"')
+
+
+def read_report(data: bytes, name: str) -> Mapping[str, Any] | None:
+    """What a JSON report holds; None if it is none.
+
+    Raises:
+        InvalidInput: if it holds no answers, or as `read_mapping`.
+    """
+    if not _REPORT.match(data):
+        return None
+    report = _json_values(_decoded(data, name, LARGEST_REPORT_BYTES), name)
+    if not isinstance(report, dict) or not isinstance(report.get("answers"), dict):
+        _refuse(f"{name} is a report without answers")
+    _refuse_control(report["answers"], {}, "")
+    return report
+
+
 def read_mapping(data: bytes, name: str) -> SourceMapping:
-    """The mapping in a file of YAML or JSON. JSON is read twice: values by its own rules, structure and lines as YAML.
+    """The mapping in a file of YAML or JSON. JSON is read twice: values by its own rules, structure and lines as YAML. Of a report: its answers.
 
     Raises:
         InvalidInput: with the line if there is one. `name` is named if the whole file is at fault.
     """
+    report = read_report(data, name)
+    if report is not None:
+        return SourceMapping(report["answers"], {})
     text = _decoded(data, name)
     if name.lower().endswith(".json") or _is_json(text):
         values = _json_values(text, name)
@@ -113,9 +137,9 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _decoded(data: bytes, name: str) -> str:
-    if len(data) > LARGEST_BYTES:
-        _refuse(f"{name} has {len(data):,} bytes; {LARGEST_BYTES:,} are allowed")
+def _decoded(data: bytes, name: str, most_bytes: int = LARGEST_BYTES) -> str:
+    if len(data) > most_bytes:
+        _refuse(f"{name} has {len(data):,} bytes; {most_bytes:,} are allowed")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

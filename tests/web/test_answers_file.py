@@ -43,6 +43,17 @@ def test_a_file_takes_precedence_over_what_is_pasted(client: Client, decision: D
     assert decision.latest().answers.template == "email_triage"
 
 
+def test_a_json_report_brings_its_answers_back(
+    client: Client, user: User, workspace: Workspace, decision: Decision
+) -> None:
+    other = create_decision(workspace, user, {"template": "speech_transcription", "name": "Calls"})
+    report = client.get(reverse("report", args=[other.pk, "json"])).content
+    long = report.replace(b'"title"', b'"padding": "' + b"a" * 300_000 + b'", "title"', 1)
+    assert replace(client, decision, file=upload(long, "report.json")).status_code == 302
+    assert decision.latest().answers == other.latest().answers
+    assert decision.latest().recommendation == other.latest().recommendation
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -76,7 +87,7 @@ def test_a_file_that_is_no_text_of_ours_is_refused(content: bytes, client: Clien
 
 
 def test_a_file_over_the_limit_is_read_no_further(client: Client, decision: Decision) -> None:
-    answer = replace(client, decision, file=upload(b"#" * (2 << 20)))
+    answer = replace(client, decision, file=upload(b"#" * (5 << 20)))
     assert answer.status_code == 413
     assert "over the limit" in answer.content.decode()
 

@@ -17,7 +17,7 @@ from advisor.advice.library import DEFAULT_TEMPLATE
 from advisor.advice.library_overrides import Library, apply_overrides, library_from_file
 from advisor.advice.proposed_answers import answers_of_requests, propose_from_recording
 from advisor.advice.scenario import scenario_from, scenario_of
-from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping, with_lines
+from advisor.advice.yaml_json import LARGEST_REPORT_BYTES, document_kind, read_mapping, read_report, with_lines
 from advisor.decisions.limits import TRACE_ROWS
 from advisor.decisions.management.console import BadInput, problems_in
 from advisor.decisions.management.recording_options import option_of
@@ -62,6 +62,8 @@ class Source:
     recordings: dict[Path, ReadRecording] = field(default_factory=dict)
     answers: list[Answers] = field(default_factory=list)
     """Those of the file, once they have been read."""
+    simulated: Mapping[str, Any] | None = None
+    """The Scenario of a report that was simulated."""
 
 
 def add_library(parser: CommandParser) -> None:
@@ -81,10 +83,13 @@ def read(
     name = "standard input" if file == STANDARD_INPUT else file
     folder = Path() if file == STANDARD_INPUT else Path(file).parent
     with problems_in(name):
-        given = read_mapping(_bytes(file), name if file == STANDARD_INPUT else Path(file).name)
+        data, short = _bytes(file), name if file == STANDARD_INPUT else Path(file).name
+        given, of_report = read_mapping(data, short), read_report(data, short) or {}
     if library is not None:
         given.update(apply_overrides(given, _library_in(library)))
-    return Source(given, name, folder, corrections or Corrections(), report)
+    return Source(
+        given, name, folder, corrections or Corrections(), report, simulated=of_report.get("scenario") or None
+    )
 
 
 def _library_in(file: str) -> Library:
@@ -98,10 +103,10 @@ def _library_in(file: str) -> Library:
 
 def _bytes(file: str) -> bytes:
     if file == STANDARD_INPUT:
-        return sys.stdin.buffer.read(LARGEST_BYTES + 1)
+        return sys.stdin.buffer.read(LARGEST_REPORT_BYTES + 1)
     try:
         with Path(file).open("rb") as stream:
-            return stream.read(LARGEST_BYTES + 1)
+            return stream.read(LARGEST_REPORT_BYTES + 1)
     except FileNotFoundError as error:
         raise BadInput(f"{file}: there is no such file") from error
     except (OSError, ValueError) as error:
@@ -174,6 +179,10 @@ def workload_in(source: Source) -> Workload:
             scenario = scenario_from(_with_recorded(source))
             return Workload(scenario, _trace_of(source, scenario), durations_s=_durations_of(source, scenario))
     answers = answers_in(source)
+    if source.simulated is not None:
+        with problems_in(source.name):
+            scenario = scenario_from(source.simulated)
+        return Workload(scenario, _trace_of(source, scenario), answers.name, template=answers.template)
     scenario = advised_scenario(Evaluation.from_answers(answers))
     return replace(workload_of(source, answers), scenario=scenario)
 

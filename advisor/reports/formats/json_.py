@@ -2,13 +2,14 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from advisor.advice.yaml_json import REPORT_SCHEMA
 from advisor.reports.document import Document
 from advisor.reports.document.record import NOT_RECORDED, instant
 
 
 def render_json(document: Document) -> bytes:
     report = {
-        "schema": "crossover/report@1",
+        "schema": REPORT_SCHEMA,
         "title": document.title,
         "verdict": document.verdict,
         "date": document.date.isoformat(),

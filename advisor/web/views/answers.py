@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 
 from advisor.advice.library_overrides import Library
-from advisor.advice.yaml_json import LARGEST_BYTES, document_kind, read_mapping
+from advisor.advice.yaml_json import LARGEST_BYTES, LARGEST_REPORT_BYTES, document_kind, read_mapping
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, RecordingUpload, Revision, Run
@@ -257,8 +257,8 @@ def trace_problem(problem: Problem) -> Problem:
     return Problem("volume.trace", f"{row}{reason[:1].lower()}{reason[1:]}" if row else reason)
 
 
-UPLOAD_BYTES = 1 << 20
-"""What is read of an upload at all; a file of answers may be smaller still."""
+UPLOAD_BYTES = LARGEST_REPORT_BYTES + (1 << 16)
+"""What is read of an upload at all: a JSON report and the rest of the form. A file of answers may be smaller still."""
 PASTED = "What was pasted"
 
 
@@ -295,7 +295,9 @@ def _replace(request: MemberRequest, decision: Decision) -> HttpResponseBase:
 def _given_file(request: MemberRequest) -> tuple[bytes, str]:
     file = request.FILES.get("file")
     if isinstance(file, UploadedFile) and file.size:
-        return file.read(LARGEST_BYTES + 1), "The JSON file" if (file.name or "").endswith(".json") else "The file"
+        return file.read(LARGEST_REPORT_BYTES + 1), "The JSON file" if (file.name or "").endswith(
+            ".json"
+        ) else "The file"
     return request.POST.get("text", "").encode("utf-8", "replace"), PASTED
 
 
