@@ -158,7 +158,8 @@ def test_a_recording_is_named_by_its_file_and_never_by_its_id(name: str) -> None
     report = recorded()
     text = pdf_text(report) if name == "pdf" else rendered(name, report).decode()
     assert TRACE_ID not in text.replace("\u200b", "")
-    for words in ("bursty hour.csv", "bursty-hour.csv", RECORDING.sha256, "2026", "09:59:54Z"):
+    repeats_it = ("bursty-hour.csv", RECORDING.sha256, "2026", "09:59:54Z") if name != "asyncapi" else ()
+    for words in ("bursty hour.csv", *repeats_it):
         assert words in text.replace("\\", "")
 
 
