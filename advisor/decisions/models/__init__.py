@@ -1,4 +1,4 @@
-from advisor.decisions.models.decision import Comment, Decision, Direction, Revision, Status, StatusChange, Step
+from advisor.decisions.models.decision import Comment, Decision, Direction, Revision, Status, StatusChange, Step, Tag
 from advisor.decisions.models.library import LibraryEntry
 from advisor.decisions.models.queue_look import QueueLook
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
@@ -27,6 +27,7 @@ __all__ = [
     "SweepKind",
     "SweepPart",
     "SweepState",
+    "Tag",
     "Trace",
     "TraceData",
 ]

@@ -8,7 +8,7 @@ from advisor.advice.answers import Answers
 from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.decisions import stored
-from advisor.decisions.limits import TITLE_LENGTH
+from advisor.decisions.limits import TAG_LENGTH, TITLE_LENGTH
 from advisor.teams.models import Workspace, WorkspaceQuerySet
 
 
@@ -28,6 +28,20 @@ class DecisionQuerySet(WorkspaceQuerySet["Decision"]):
         revisions = Revision.objects.filter(decision=models.OuterRef("pk"), status=status).shown()
         return self.filter(models.Exists(revisions))
 
+    def advising(self, style: str) -> Self:
+        """Those whose latest revision shows the style."""
+        revisions = Revision.objects.filter(decision=models.OuterRef("pk"), shown_style=style).latest_only()
+        return self.filter(models.Exists(revisions))
+
+    def matching(self, words: str) -> Self:
+        """Those with each of the words in their title, their tags or the name of who made them."""
+        found = self
+        for word in words.split():
+            tagged = Tag.objects.filter(decision=models.OuterRef("pk"), name__icontains=word)
+            is_made_by = models.Q(created_by__username__icontains=word)
+            found = found.filter(models.Q(title__icontains=word) | is_made_by | models.Exists(tagged))
+        return found
+
 
 class Decision(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -41,6 +55,8 @@ class Decision(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    """Archived decisions are left out of the list, and stay as they are otherwise."""
 
     objects = DecisionQuerySet.as_manager()
 
@@ -56,6 +72,22 @@ class Decision(models.Model):
 
     def latest(self) -> "Revision":
         return self.revisions.latest("number")
+
+
+class Tag(models.Model):
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=TAG_LENGTH)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        indexes: ClassVar = [models.Index(fields=["name"], name="tags_by_name")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["decision", "name"], name="tag_is_on_a_decision_once"),
+            models.CheckConstraint(condition=~models.Q(name=""), name="tag_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
@@ -87,6 +119,8 @@ class Revision(models.Model):
     number = models.PositiveIntegerField()
     answers_json = models.TextField()
     recommendation_json = models.TextField()
+    shown_style = models.CharField(max_length=12, default="")
+    """Of the recommendation, as `wording.shown_style` has it, to select by."""
     versions = models.JSONField(default=dict)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     frozen_at = models.DateTimeField(null=True, blank=True)

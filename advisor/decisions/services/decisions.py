@@ -1,5 +1,7 @@
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +14,8 @@ from advisor.advice.answers import answers_from
 from advisor.advice.library_overrides import apply_overrides
 from advisor.decisions.cleaning import clean_name, clean_text
 from advisor.decisions.errors import StaleStatus
-from advisor.decisions.limits import COMMENT_LENGTH, COMMENTS_CAP
-from advisor.decisions.models import Comment, Decision, Revision, Run, Status, StatusChange
+from advisor.decisions.limits import COMMENT_LENGTH, COMMENTS_CAP, TAG_LENGTH, TAGS_CAP, TITLE_LENGTH
+from advisor.decisions.models import Comment, Decision, Revision, Run, Status, StatusChange, Tag
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import require_known_trace
 from advisor.decisions.services.revisions import build_revision_fields, freeze_revision
@@ -46,6 +48,54 @@ def create_decision(
         decision = Decision.objects.create(workspace=workspace, title=name, is_demo=is_demo, created_by=user)
         Revision.objects.create(decision=decision, number=1, created_by=user, **fields)
     return decision
+
+
+def free_title(workspace: Workspace, wanted: str) -> str:
+    """The title itself, or with the lowest number that no decision of the workspace has: two can be told apart."""
+    taken = set(Decision.objects.for_workspace(workspace).values_list("title", flat=True))
+    if wanted not in taken:
+        return wanted
+    stem = re.sub(r" \(\d+\)$", "", wanted)
+    numbered = (f"{stem[: TITLE_LENGTH - len(ending)]}{ending}" for ending in (f" ({number})" for number in count(2)))
+    return next(title for title in numbered if title not in taken)
+
+
+def duplicate_decision(decision: Decision, user: User) -> Decision:
+    """A draft with the answers of the latest revision, and its tags. Raise as `create_decision`."""
+    given = decision.latest().answers.model_dump()
+    with transaction.atomic():
+        copy = create_decision(
+            decision.workspace, user, given | {"name": free_title(decision.workspace, decision.title)}
+        )
+        Tag.objects.bulk_create(Tag(decision=copy, name=tag.name) for tag in decision.tags.all())
+    return copy
+
+
+def set_archived(decision: Decision, user: User, *, archived: bool) -> None:
+    """Raise PermissionDenied unless the user may edit in its workspace."""
+    require_editor(user, decision.workspace)
+    decision.archived_at = timezone.now() if archived else None
+    Decision.objects.filter(pk=decision.pk).update(archived_at=decision.archived_at)
+
+
+def set_tags(decision: Decision, user: User, text: str) -> None:
+    """Tags as text with commas between them, in place of those that it has; the first spelling of each counts.
+
+    Raises:
+        PermissionDenied: unless the user may edit in its workspace.
+        InvalidInput: one is too long, or there are too many; nothing is saved.
+    """
+    require_editor(user, decision.workspace)
+    names: dict[str, str] = {}
+    for part in text.split(","):
+        if part.strip():
+            name = clean_name(part, "tags", TAG_LENGTH)
+            names.setdefault(name.casefold(), name)
+    if len(names) > TAGS_CAP:
+        raise InvalidInput([Problem("tags", f"should be at most {TAGS_CAP}, not {len(names)}")])
+    with transaction.atomic():
+        decision.tags.all().delete()
+        Tag.objects.bulk_create(Tag(decision=decision, name=name) for name in names.values())
 
 
 def change_status(

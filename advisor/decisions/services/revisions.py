@@ -19,6 +19,7 @@ from advisor.decisions.services.recordings import lock_trace, propose_from_store
 from advisor.decisions.services.simulated_advice import first_recommendation
 from advisor.reports.comparison.revisions import Comparison, compare
 from advisor.reports.document.answers import TRACE
+from advisor.reports.wording import shown_style
 from advisor.teams.access import require_editor
 from advisor.teams.models import User, Workspace
 from core.errors import InvalidInput
@@ -42,14 +43,17 @@ def freeze_revision(revision: Revision) -> None:
 class RevisionFields(TypedDict):
     answers_json: str
     recommendation_json: str
+    shown_style: str
     versions: dict[str, str]
 
 
 def build_revision_fields(answers: Answers, own: Library) -> RevisionFields:
     answers_json = stored.dump(answers)
+    recommendation = first_recommendation(stored.evaluation_of(answers_json))
     return {
         "answers_json": answers_json,
-        "recommendation_json": stored.dump(first_recommendation(stored.evaluation_of(answers_json))),
+        "recommendation_json": stored.dump(recommendation),
+        "shown_style": shown_style(recommendation),
         "versions": advice.versions() | ({"library": own.version} if own.version else {}),
     }
 

@@ -24,6 +24,7 @@ from advisor.advice.trials import SearchStopped
 from advisor.decisions import stored
 from advisor.decisions.models import Revision
 from advisor.decisions.services.recordings import read_stored_trace, recording_of
+from advisor.reports.wording import shown_style
 from simulator.kernel.compiled import is_cached
 from simulator.replications import is_warm, warm
 from simulator.traces import Trace
@@ -216,5 +217,5 @@ def _store(revision: Revision, recommendation: Recommendation) -> None:
     """Nothing, if the revision's answers are others by now."""
     text, versions = stored.dump(recommendation), revision.versions | advice.versions()
     same = Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json)
-    same.update(recommendation_json=text, versions=versions)
+    same.update(recommendation_json=text, shown_style=shown_style(recommendation), versions=versions)
     revision.recommendation_json, revision.versions = text, versions

@@ -17,10 +17,14 @@ from django_htmx.http import reswap
 
 from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
+from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.recommendation import recommend
 from advisor.advice.templates import TEMPLATES
+from advisor.decisions.cleaning import clean_sentence
 from advisor.decisions.errors import UploadTooLarge
-from advisor.decisions.models import Comment, Decision, Revision, Run, Status
+from advisor.decisions.limits import TAG_LENGTH, TITLE_LENGTH
+from advisor.decisions.models import Comment, Decision, Revision, Run, Status, Tag
+from advisor.decisions.models.decision import DecisionQuerySet
 from advisor.decisions.services.decisions import (
     StatusSummary,
     add_comment,
@@ -28,11 +32,16 @@ from advisor.decisions.services.decisions import (
     create_decision,
     delete_comment,
     delete_decision,
+    duplicate_decision,
+    free_title,
+    set_archived,
+    set_tags,
     summarize_statuses,
 )
 from advisor.decisions.services.recordings import keep_upload
 from advisor.decisions.services.run_verdicts import RunVerdict, verdict_of_run
 from advisor.decisions.services.simulated_advice import Awaited, advise_revision, find_flips_of, find_typical
+from advisor.reports import wording
 from advisor.teams.access import may_edit, require_editor, role_in
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Role, Workspace
@@ -45,6 +54,7 @@ from advisor.web.views.revisions import revision_page
 from core.errors import InvalidInput
 
 DECISIONS_PER_PAGE = 20
+LOAD = next(section for section in SECTIONS if section.id == "load")
 POLL_S = 3.0
 """How long a request for the whole advice waits for it, before the page asks again."""
 
@@ -52,19 +62,26 @@ POLL_S = 3.0
 @login_not_required
 @require_safe
 def list_decisions(request: HttpRequest) -> HttpResponse:
-    """The decisions, the latest change first; `?status=` selects one status."""
+    """The decisions, the latest change first; `?q=`, `?status=`, `?style=` and `?tag=` select, `?archived` shows what was put away."""
     if not request.user.is_authenticated:
         return render(request, "home/welcome.html")
     workspace = workspace_of(request)
     if workspace is None:
         return render(request, "home/no_workspace.html")
+    every = Decision.objects.for_workspace(workspace)
+    shown = every.filter(archived_at__isnull="archived" not in request.GET)
+    selection = Selection(
+        words=clean_sentence(request.GET.get("q", ""), TITLE_LENGTH),
+        status=request.GET.get("status", ""),
+        style=request.GET.get("style", ""),
+        tag=clean_sentence(request.GET.get("tag", ""), TAG_LENGTH),
+    )
+    error = selection.error()
     last_run = Run.objects.filter(revision__decision=OuterRef("pk")).order_by("-created_at").values("pk")[:1]
-    decisions = Decision.objects.for_workspace(workspace).annotate(last_run_id=Subquery(last_run))
-    status = request.GET.get("status", "")
-    wrong = status not in ("", *Status.values)
-    if status and not wrong:
-        decisions = decisions.showing(status)
-    page = Paginator(decisions, DECISIONS_PER_PAGE).get_page(request.GET.get("page"))
+    found = (shown if error else selection.of(shown)).annotate(last_run_id=Subquery(last_run))
+    page = Paginator(found.select_related("created_by").prefetch_related("tags"), DECISIONS_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
     rows = _rows(list(page))
     return render(
         request,
@@ -75,17 +92,53 @@ def list_decisions(request: HttpRequest) -> HttpResponse:
             "under_way": any(row.awaited or (row.run and row.run.active) for row in rows),
             "may_edit": may_edit(request.user, workspace),
             "workspace": workspace,
-            "status": "" if wrong else status,
-            "status_error": sentence_of(choice_reason(status, tuple(Status.labels))) if wrong else "",
+            "selection": selection,
+            "selection_error": error,
             "statuses": _statuses(workspace),
+            "styles": STYLES_SHOWN,
+            "tags": Tag.objects.filter(decision__in=shown).order_by("name").values_list("name", flat=True).distinct(),
+            "archived": "archived" in request.GET,
+            "archived_count": every.filter(archived_at__isnull=False).count(),
+            "is_shared": workspace.memberships.count() > 1,
         },
-        status=422 if wrong else 200,
+        status=422 if error else 200,
     )
 
 
+STYLES_SHOWN = (*wording.STYLES.items(), ("neither", "Not feasible"))
+
+
+@dataclass(frozen=True)
+class Selection:
+    words: str
+    status: str
+    style: str
+    tag: str
+
+    def error(self) -> str:
+        """What is wrong with it; empty if nothing is."""
+        for value, offered in ((self.status, Status.choices), (self.style, STYLES_SHOWN)):
+            known, titles = zip(*offered, strict=True)
+            if value and value not in known:
+                return sentence_of(choice_reason(value, titles))
+        return ""
+
+    def of(self, decisions: DecisionQuerySet) -> DecisionQuerySet:
+        if self.status:
+            decisions = decisions.showing(self.status)
+        if self.style:
+            decisions = decisions.advising(self.style)
+        if self.tag:
+            decisions = decisions.filter(tags__name=self.tag)
+        return decisions.matching(self.words)
+
+    def __bool__(self) -> bool:
+        return any((self.words, self.status, self.style, self.tag))
+
+
 def _statuses(workspace: Workspace) -> list[tuple[str, str, int]]:
-    shown = Revision.objects.for_workspace(workspace).shown().order_by()
-    counts = dict(shown.values_list("status").annotate(Count("decision", distinct=True)))
+    revisions = Revision.objects.for_workspace(workspace).filter(decision__archived_at__isnull=True)
+    counts = dict(revisions.shown().order_by().values_list("status").annotate(Count("decision", distinct=True)))
     return [(value, words, counts[value]) for value, words in Status.choices if value in counts]
 
 
@@ -97,6 +150,10 @@ class DecisionRow:
     awaited: Awaited
     run: Run | None
     verdict: RunVerdict
+
+    @property
+    def workload(self) -> str:
+        return LOAD.state(self.status.latest.answers)
 
 
 def _row(decision: Decision, status: StatusSummary, run: Run | None) -> DecisionRow:
@@ -128,7 +185,8 @@ def new_decision(request: MemberRequest) -> HttpResponseBase:
         if template not in TEMPLATES:
             titles = tuple(offered.title for offered in TEMPLATES.values())
             return _offers(request, sentence_of(choice_reason(template, titles)), 422)
-        return redirect("decision", create_decision(request.workspace, request.user, {"template": template}).pk)
+        given = {"template": template, "name": free_title(request.workspace, TEMPLATES[template].answers.name)}
+        return redirect("decision", create_decision(request.workspace, request.user, given).pk)
     return _offers(request)
 
 
@@ -225,6 +283,31 @@ def set_status(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
         seen_version=version_of(request) if "version" in request.POST else None,
     )
     return redirect("decision", decision.pk) if is_latest else redirect("revision", decision.pk, revision.number)
+
+
+@require_POST
+def change_tags(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    decision = editable_decision(request, decision_id)
+    text = request.POST.get("tags", "")
+    try:
+        set_tags(decision, request.user, text)
+    except InvalidInput as error:
+        context = decision_context(request, decision, decision.latest())
+        wrong = {"tags_error": first_sentence(error, "Tags"), "tags_text": text}
+        return render(request, "decisions/show.html", context | wrong, status=422)
+    return redirect("decision", decision.pk)
+
+
+@require_POST
+def duplicate(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
+    return redirect("decision", duplicate_decision(editable_decision(request, decision_id), request.user).pk)
+
+
+@require_POST
+def archive(request: MemberRequest, decision_id: UUID, *, archived: bool) -> HttpResponseBase:
+    decision = editable_decision(request, decision_id)
+    set_archived(decision, request.user, archived=archived)
+    return redirect("home") if archived else redirect("decision", decision.pk)
 
 
 @require_POST
