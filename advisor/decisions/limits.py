@@ -41,6 +41,8 @@ TRACES_CAP = 200
 
 LIBRARY_CAP = 200
 
+SHARE_LINKS_CAP = 50
+"""Open links of one decision."""
 COMMENT_LENGTH = 5_000
 COMMENTS_CAP = 1_000
 

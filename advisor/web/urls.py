@@ -16,6 +16,7 @@ from advisor.web.views import (
     recordings,
     revisions,
     runs,
+    sharing,
     sweeps,
     workspaces,
 )
@@ -59,6 +60,10 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>/revisions", revisions.list_revisions, name="revisions"),
     path("decisions/<uuid:decision_id>/revisions/compare", revisions.show_changes, name="compare-revisions"),
     path("decisions/<uuid:decision_id>/revisions/<int:number>", revisions.show_revision, name="revision"),
+    path("decisions/<uuid:decision_id>/share", sharing.share_decision, name="share"),
+    path("decisions/<uuid:decision_id>/share/<uuid:link_id>/revoke", sharing.revoke_link, name="revoke-share-link"),
+    path("shared/<str:token>", sharing.show_shared, name="shared"),
+    path("shared/<str:token>/verdict.svg", sharing.show_shared_picture, name="shared-picture"),
     path("decisions/<uuid:decision_id>/comments", decisions.show_comments, name="comments"),
     path("decisions/<uuid:decision_id>/comments/add", decisions.post_comment, name="add-comment"),
     path(

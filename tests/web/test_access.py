@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from advisor.configuration import Configuration
 from advisor.decisions.models import Comment, Decision, EngineName, Revision, Run, Trace
 from advisor.decisions.services.recordings import keep_upload
+from advisor.decisions.services.share_links import LIFETIMES_DAYS, create_share_link
 from advisor.teams.models import Invitation, Membership, Role, SignedInSession, User, Workspace
 from advisor.teams.services.accounts import make_reset
 from advisor.teams.services.workspaces import create_invitation
@@ -71,6 +72,10 @@ TABLE: dict[str, Row] = {
     "comments": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "add-comment": Row("POST", (LOGIN, 302, 302, 302, 404, 403)),
     "delete-comment": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "share": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
+    "revoke-share-link": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "shared": Row("GET", (200, 200, 200, 200, 200, 200)),
+    "shared-picture": Row("GET", (200, 200, 200, 200, 200, 200)),
     "report": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "bundle": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "compare": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
@@ -227,13 +232,24 @@ def review_address(name: str, decision: Decision) -> str:
     return reverse(name, args=[decision.pk, upload.pk])
 
 
+def share_address(name: str, decision: Decision) -> str:
+    """That of a link to the latest revision; empty for any other name."""
+    if name not in ("shared", "shared-picture", "revoke-share-link"):
+        return ""
+    link, token = create_share_link(
+        decision.latest(), member("olga", decision.workspace, Role.OWNER), LIFETIMES_DAYS[0]
+    )
+    return reverse(name, args=[decision.pk, link.pk] if name == "revoke-share-link" else [token])
+
+
 def address(name: str, decision: Decision, run: Run) -> str:
     if name in SWEEPS:
         return reverse(name, args=[a_sweep(decision.latest(), kind=SWEEPS[name]).pk])
     if name in ("compare", "compare-charts"):
         return compare_address(name, run)
-    if of_team := teams_address(name, decision.workspace) or review_address(name, decision):
-        return of_team
+    known = teams_address(name, decision.workspace) or review_address(name, decision) or share_address(name, decision)
+    if known:
+        return known
     match name:
         case "report" | "revision" | "answers-file":
             return reverse(name, args=[decision.pk, {"report": "md", "revision": 1, "answers-file": "yaml"}[name]])

@@ -31,7 +31,7 @@ def shown(client: Client, query: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "titles"),
     [
         ("", {"Invoice inbox", "Claims", "Form sorting"}),
         ("?q=INVOICE", {"Invoice inbox"}),
@@ -48,9 +48,9 @@ def shown(client: Client, query: str = "") -> set[str]:
     ],
 )
 def test_the_list_shows_what_was_asked_for(
-    client: Client, decisions: dict[str, Decision], query: str, found: set[str]
+    client: Client, decisions: dict[str, Decision], query: str, titles: set[str]
 ) -> None:
-    assert shown(client, query) == found
+    assert shown(client, query) == titles
 
 
 @pytest.mark.parametrize("query", ["?style=both", "?status=perhaps"])

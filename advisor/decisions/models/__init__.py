@@ -2,6 +2,7 @@ from advisor.decisions.models.decision import Comment, Decision, Direction, Revi
 from advisor.decisions.models.library import LibraryEntry
 from advisor.decisions.models.queue_look import QueueLook
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
+from advisor.decisions.models.share_link import ShareLink
 from advisor.decisions.models.sweep import UNFINISHED, PartState, Sweep, SweepKind, SweepPart, SweepState
 from advisor.decisions.models.trace import RecordingUpload, Trace, TraceData
 
@@ -19,6 +20,7 @@ __all__ = [
     "RecordingUpload",
     "Revision",
     "Run",
+    "ShareLink",
     "State",
     "Status",
     "StatusChange",

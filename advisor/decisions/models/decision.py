@@ -35,12 +35,12 @@ class DecisionQuerySet(WorkspaceQuerySet["Decision"]):
 
     def matching(self, words: str) -> Self:
         """Those with each of the words in their title, their tags or the name of who made them."""
-        found = self
+        rows = self
         for word in words.split():
             tagged = Tag.objects.filter(decision=models.OuterRef("pk"), name__icontains=word)
             is_made_by = models.Q(created_by__username__icontains=word)
-            found = found.filter(models.Q(title__icontains=word) | is_made_by | models.Exists(tagged))
-        return found
+            rows = rows.filter(models.Q(title__icontains=word) | is_made_by | models.Exists(tagged))
+        return rows
 
 
 class Decision(models.Model):

@@ -78,10 +78,9 @@ def list_decisions(request: HttpRequest) -> HttpResponse:
     )
     error = selection.error()
     last_run = Run.objects.filter(revision__decision=OuterRef("pk")).order_by("-created_at").values("pk")[:1]
-    found = (shown if error else selection.of(shown)).annotate(last_run_id=Subquery(last_run))
-    page = Paginator(found.select_related("created_by").prefetch_related("tags"), DECISIONS_PER_PAGE).get_page(
-        request.GET.get("page")
-    )
+    selected = (shown if error else selection.of(shown)).annotate(last_run_id=Subquery(last_run))
+    pages = Paginator(selected.select_related("created_by").prefetch_related("tags"), DECISIONS_PER_PAGE)
+    page = pages.get_page(request.GET.get("page"))
     rows = _rows(list(page))
     return render(
         request,
