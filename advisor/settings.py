@@ -39,6 +39,7 @@ MIDDLEWARE = [
     "advisor.server.health.OperatorPages",  # first: they are asked by address, over plain HTTP, with the database down
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # adds bytes at random, and each page masks its CSRF token anew, so that lengths tell nothing
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

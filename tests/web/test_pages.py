@@ -273,3 +273,16 @@ def test_the_list_looks_again_while_a_simulation_is_under_way(client: Client, ma
     run.delete()
     make_run(State.SUCCEEDED)
     assert "hx-trigger" not in client.get(reverse("home")).content.decode()
+
+
+def test_pages_are_compressed_for_who_accepts_it(client: Client, decision: Decision) -> None:
+    address = reverse("decision", args=[decision.pk])
+    answer = client.get(address, headers={"Accept-Encoding": "gzip"})
+    assert answer["Content-Encoding"] == "gzip" and len(answer.content) < 50_000
+    assert "Content-Encoding" not in client.get(address)
+
+
+def test_the_header_leads_administrators_to_their_pages_and_no_one_else(client: Client, vera: User) -> None:
+    assert reverse("django_rq:home") in client.get(reverse("home")).content.decode()
+    client.force_login(vera)
+    assert reverse("django_rq:home") not in client.get(reverse("home")).content.decode()

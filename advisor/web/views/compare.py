@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from advisor.decisions import stored
@@ -88,7 +87,6 @@ def show_comparison(request: MemberRequest) -> HttpResponseBase:
 
 
 @require_safe
-@gzip_page
 def comparison_charts(request: MemberRequest) -> HttpResponse:
     """The figures for plotly.js, by chart, or with `&csv=` the numbers of one; `&theme=dark` for the dark colours. Results never change."""
     picked = [find_run(request, key, with_result=True) for key in _keys(request) or ()]

@@ -14,7 +14,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.views.decorators.cache import cache_control
-from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import retarget
 
@@ -105,7 +104,6 @@ def repeat_run(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
 
 
 @require_safe
-@gzip_page
 def run_charts(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """The figures for plotly.js, by chart; `?csv=` gives the numbers of one.
 

@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import cache_control
-from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import replace_url
 
@@ -119,7 +118,6 @@ def stop_sweep(request: MemberRequest, sweep_id: UUID, kind: SweepKind) -> HttpR
 
 
 @require_safe
-@gzip_page
 def sweep_figure(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
     """The figure for plotly.js; with `?csv` the cells as a file."""
     sweep = find_sweep(request, sweep_id, SweepKind.MAP)
