@@ -12,6 +12,7 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.library import Profile
 from advisor.advice.library_overrides import SHIPPED, Library
 from advisor.advice.questionnaire import SECTIONS, Question, QuestionSection
+from advisor.advice.questionnaire.units import UNIT_SECONDS
 from advisor.advice.templates import TEMPLATES
 from advisor.reports.document.answers import QUESTIONS, exact_words, value_words
 from advisor.web.forms import typed_numbers
@@ -24,8 +25,8 @@ from core.numbers import MISSING, number
 from core.paths import value_at
 from core.units import DAY_S
 
-SHORT_TEXT = 7
-"""Text up to this length is shown in the question's own unit."""
+SHORT_TEXT, SHORT_TIME = 7, 2
+"""Text up to this length is shown in the question's own unit: 60 s, but 30 min rather than 1800 s."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,13 @@ def _values(template: str) -> Mapping[str, Any]:
 
 
 def best_written(question: Question, value: Any) -> tuple[str, str]:
-    """Text and unit: the question's own unit, unless that is long and shorter in another unit ("5000 per day")."""
+    """Text and unit: the question's own unit, unless that is long and shorter in another unit ("30 min", "5000 per day")."""
     own = typed_numbers.written(value)
-    if len(own) <= SHORT_TEXT or value is None or isinstance(value, dict):
+    if (
+        len(own) <= (SHORT_TIME if question.unit in UNIT_SECONDS else SHORT_TEXT)
+        or value is None
+        or isinstance(value, dict)
+    ):
         return own, question.unit
     whole = question.kind == "integer"
     candidates = [(own, question.unit)]
