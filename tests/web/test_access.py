@@ -44,6 +44,7 @@ TABLE: dict[str, Row] = {
     "reset-library-entry": Row("POST", (LOGIN, 302, 302, 403, 302, 403)),
     "new-decision": Row("GET", (LOGIN, 200, 200, 403, 200, 403)),
     "new-from-recording": Row("POST", (LOGIN, 422, 422, 403, 422, 403)),
+    "new-from-answers": Row("POST", (LOGIN, 302, 302, 403, 302, 403)),
     "decision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "advice": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "settled-advice": Row("GET", (LOGIN, 204, 204, 204, 404, 204)),
@@ -132,6 +133,7 @@ POSTED = {
     "undo-answers": {"version": "1"},
     "redo-answers": {"version": "1"},
     "replace-answers": {"version": "1", "text": "template: chat_assistant"},
+    "new-from-answers": {"text": "template: chat_assistant"},
     "forget-trace": {"version": "1"},
     "start-sweep": {"idempotency_key": "a-key"},
     "start-fewest": {"idempotency_key": "a-key"},
@@ -282,6 +284,7 @@ def address(name: str, decision: Decision, run: Run) -> str:
             | "library"
             | "new-decision"
             | "new-from-recording"
+            | "new-from-answers"
             | "login"
             | "logout"
             | "workspaces"

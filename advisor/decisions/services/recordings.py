@@ -310,10 +310,10 @@ def recording_of(revision: Revision) -> Trace | None:
     return Trace.objects.for_workspace(revision.decision.workspace).filter(pk=key).first() if key else None
 
 
-def replace_recording_name(given: dict[str, Any], decision: Decision) -> None:
+def replace_recording_name(given: dict[str, Any], workspace: Workspace, own: Trace | None = None) -> None:
     """Replace a recording's file name, as reports have it, by the id of the workspace's recording of that name.
 
-    If several have the name, the decision's own one is meant. A name that no recording has stays as it is.
+    If several have the name, the decision's `own` one is meant. A name that no recording has stays as it is.
 
     Raises InvalidInput if several have the name, and the decision uses none of them.
     """
@@ -321,10 +321,9 @@ def replace_recording_name(given: dict[str, Any], decision: Decision) -> None:
     name = volume.get("trace") if isinstance(volume, dict) else None
     if not isinstance(volume, dict) or not isinstance(name, str):
         return
-    traces = Trace.objects.for_workspace(decision.workspace)
+    traces = Trace.objects.for_workspace(workspace)
     named = [trace for trace in traces if name in (trace.name, describe_recording(trace).file)]
-    own = recording_of(decision.latest())
-    if own in named:
+    if own is not None and own in named:
         named = [own]
     if len(named) > 1:
         several = f"{len(named)} recordings of this workspace are called {shown(name)}"

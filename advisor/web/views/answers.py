@@ -24,6 +24,7 @@ from advisor.decisions.services.recordings import (
     columns_of_upload,
     keep_upload,
     read_upload,
+    recording_of,
     replace_recording_name,
 )
 from advisor.decisions.services.requests import IDEMPOTENCY_KEY
@@ -276,23 +277,28 @@ def replace_answers(request: MemberRequest, decision_id: UUID) -> HttpResponseBa
 
 @csrf_protect
 def _replace(request: MemberRequest, decision: Decision) -> HttpResponseBase:
-    data, name = _given_file(request)
+    data, name = given_file(request)
     try:
-        given = read_mapping(data, name)
-        if not given:
-            raise InvalidInput([Problem("", f"{name} holds no answers")])
-        if document_kind(given) == "scenario":
-            raise InvalidInput([Problem("", f"{name} holds a Scenario; Answers are wanted here")])
-        replace_recording_name(given, decision)
+        given = answers_in(data, name)
+        replace_recording_name(given, decision.workspace, recording_of(decision.latest()))
         save_answers(decision, given, request.user, version_of(request))
     except InvalidInput as error:
-        return _file_refused(request, decision, _file_text(data), list(error.problems), 422)
+        return _file_refused(request, decision, file_text(data), list(error.problems), 422)
     except StaleVersion as error:
-        return _file_refused(request, decision, _file_text(data), [Problem("", str(error))], 409)
+        return _file_refused(request, decision, file_text(data), [Problem("", str(error))], 409)
     return redirect("decision", decision.pk)
 
 
-def _given_file(request: MemberRequest) -> tuple[bytes, str]:
+def answers_in(data: bytes, name: str) -> dict[str, Any]:
+    given = read_mapping(data, name)
+    if not given:
+        raise InvalidInput([Problem("", f"{name} holds no answers")])
+    if document_kind(given) == "scenario":
+        raise InvalidInput([Problem("", f"{name} holds a Scenario; Answers are wanted here")])
+    return given
+
+
+def given_file(request: MemberRequest) -> tuple[bytes, str]:
     file = request.FILES.get("file")
     if isinstance(file, UploadedFile) and file.size:
         return file.read(LARGEST_REPORT_BYTES + 1), "The JSON file" if (file.name or "").endswith(
@@ -301,7 +307,7 @@ def _given_file(request: MemberRequest) -> tuple[bytes, str]:
     return request.POST.get("text", "").encode("utf-8", "replace"), PASTED
 
 
-def _file_text(data: bytes) -> str:
+def file_text(data: bytes) -> str:
     return data[:LARGEST_BYTES].decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 

@@ -1,27 +1,20 @@
-"""Decisions: listed; and one of them made from a template, shown, given a status, commented on, deleted."""
+"""Decisions: listed; and one of them shown, given a status and tags, commented on, duplicated, archived, deleted."""
 
 from dataclasses import dataclass
-from functools import cache
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.db.models import Count, F, OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reswap
 
 from advisor.advice.contract import Recommendation
-from advisor.advice.evaluation import Evaluation
 from advisor.advice.questionnaire import SECTIONS
-from advisor.advice.recommendation import recommend
-from advisor.advice.templates import TEMPLATES
 from advisor.decisions.cleaning import clean_sentence
-from advisor.decisions.errors import UploadTooLarge
 from advisor.decisions.limits import TAG_LENGTH, TITLE_LENGTH
 from advisor.decisions.models import Comment, Decision, Revision, Run, Status, Tag
 from advisor.decisions.models.decision import DecisionQuerySet
@@ -29,27 +22,22 @@ from advisor.decisions.services.decisions import (
     StatusSummary,
     add_comment,
     change_status,
-    create_decision,
     delete_comment,
     delete_decision,
     duplicate_decision,
-    free_title,
     set_archived,
     set_tags,
     summarize_statuses,
 )
-from advisor.decisions.services.recordings import keep_upload
 from advisor.decisions.services.run_verdicts import RunVerdict, verdict_of_run
-from advisor.decisions.services.simulated_advice import Awaited, advise_revision, find_flips_of, find_typical
+from advisor.decisions.services.simulated_advice import Awaited, advise_revision, find_flips_of
 from advisor.reports import wording
-from advisor.teams.access import may_edit, require_editor, role_in
+from advisor.teams.access import may_edit, role_in
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Role, Workspace
 from advisor.web.access import editable_decision, find_decision, revision_numbered, workspace_of
 from advisor.web.decision_page import decision_context, version_of
 from advisor.web.forms.questions import choice_reason, first_sentence, sentence_of
-from advisor.web.request_limits import limit_upload
-from advisor.web.views.answers import require_readable, trace_problem
 from advisor.web.views.revisions import revision_page
 from core.errors import InvalidInput
 
@@ -174,60 +162,6 @@ def _rows(decisions: list[Decision]) -> list[DecisionRow]:
         _row(decision, summaries[decision.pk], runs.get(decision.last_run_id))  # type: ignore[attr-defined]
         for decision in decisions
     ]
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_decision(request: MemberRequest) -> HttpResponseBase:
-    require_editor(request.user, request.workspace)
-    if request.method == "POST":
-        template = request.POST.get("template", "")
-        if template not in TEMPLATES:
-            titles = tuple(offered.title for offered in TEMPLATES.values())
-            return _offers(request, sentence_of(choice_reason(template, titles)), 422)
-        given = {"template": template, "name": free_title(request.workspace, TEMPLATES[template].answers.name)}
-        return redirect("decision", create_decision(request.workspace, request.user, given).pk)
-    return _offers(request)
-
-
-@csrf_exempt
-@require_POST
-def start_from_recording(request: MemberRequest) -> HttpResponseBase:
-    """The limit on the size is set before anything reads the request; only then is the token checked."""
-    require_editor(request.user, request.workspace)
-    limit_upload(request)
-    try:
-        return _start_from_recording(request)
-    except UploadTooLarge as error:
-        return _offers(request, sentence_of(str(error)), 413)
-
-
-@csrf_protect
-def _start_from_recording(request: MemberRequest) -> HttpResponseBase:
-    file, template = request.FILES.get("trace"), request.POST.get("template", "")
-    if not isinstance(file, UploadedFile) or template not in TEMPLATES:
-        return _offers(request, "Choose a file and a template first.", 422)
-    try:
-        upload = keep_upload(request.workspace, request.user, file.name or "", file.chunks())
-        require_readable(upload)
-    except InvalidInput as error:
-        return _offers(request, " ".join(sentence_of(trace_problem(problem).reason) for problem in error.problems), 422)
-    decision = create_decision(request.workspace, request.user, {"template": template})
-    return redirect("review-recording", decision.pk, upload.pk)
-
-
-def _offers(request: MemberRequest, error: str = "", status: int = 200) -> HttpResponse:
-    offers = [(template, typical(name)) for name, template in TEMPLATES.items()]
-    return render(request, "decisions/new.html", {"offers": offers, "error": error}, status=status)
-
-
-@cache
-def _typical_by_forces(template: str) -> Recommendation:
-    return recommend(Evaluation.from_answers(TEMPLATES[template].answers), flips=False)
-
-
-def typical(template: str) -> Recommendation:
-    """The advice on a template's own answers, with its evidence as soon as they have been simulated in this process."""
-    return find_typical(template) or _typical_by_forces(template)
 
 
 @require_safe
