@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("decisions", "0016_runs_await_plans"),
+        ("decisions", "0017_look_at_queues"),
     ]
 
     operations = [

@@ -16,7 +16,7 @@ def fill_shown_style(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("decisions", "0017_tags_and_archive"),
+        ("decisions", "0018_tags_and_archive"),
     ]
 
     operations = [migrations.RunPython(fill_shown_style, migrations.RunPython.noop, elidable=True)]

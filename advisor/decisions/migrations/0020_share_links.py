@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("decisions", "0018_style_shown"),
+        ("decisions", "0019_style_shown"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
