@@ -279,7 +279,7 @@ def replace_answers(request: MemberRequest, decision_id: UUID) -> HttpResponseBa
 def _replace(request: MemberRequest, decision: Decision) -> HttpResponseBase:
     data, name = given_file(request)
     try:
-        given = answers_in(data, name)
+        given = answers_in_sheet(data, name)
         replace_recording_name(given, decision.workspace, recording_of(decision.latest()))
         save_answers(decision, given, request.user, version_of(request))
     except InvalidInput as error:
@@ -289,7 +289,7 @@ def _replace(request: MemberRequest, decision: Decision) -> HttpResponseBase:
     return redirect("decision", decision.pk)
 
 
-def answers_in(data: bytes, name: str) -> dict[str, Any]:
+def answers_in_sheet(data: bytes, name: str) -> dict[str, Any]:
     given = read_mapping(data, name)
     if not given:
         raise InvalidInput([Problem("", f"{name} holds no answers")])

@@ -23,7 +23,7 @@ from advisor.web.forms.questions import choice_reason, sentence_of
 from advisor.web.request_limits import limit_upload
 from advisor.web.views.answers import (
     UPLOAD_BYTES,
-    answers_in,
+    answers_in_sheet,
     file_text,
     given_file,
     require_readable,
@@ -91,7 +91,7 @@ def start_from_answers(request: MemberRequest) -> HttpResponseBase:
 def _start_from_answers(request: MemberRequest) -> HttpResponseBase:
     data, name = given_file(request)
     try:
-        given = answers_in(data, name)
+        given = answers_in_sheet(data, name)
         replace_recording_name(given, request.workspace)
         decision = create_decision(request.workspace, request.user, given)
     except InvalidInput as error:
