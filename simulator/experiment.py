@@ -1,7 +1,7 @@
 """Runs a Scenario through both designs with common random numbers: replications, intervals, the paired difference and the verdict."""
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from core.errors import InvalidInput, Problem
 from core.numbers import duration
@@ -152,10 +152,7 @@ def used_recordings(
 
 
 def _used(scenario: Scenario, trace: Trace | None) -> Trace | None:
-    if trace is None or not isinstance(scenario.arrivals, TraceArrivals):
-        return None
-    ignored: dict[str, Any] = dict.fromkeys(scenario.arrivals.ignored_columns)
-    return replace(trace, **ignored) if ignored else trace
+    return trace if isinstance(scenario.arrivals, TraceArrivals) else None
 
 
 def _run(runner: Runner, replications: int | None, on_progress: OnProgress | None, looks: Looks) -> None:

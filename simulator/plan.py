@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from math import ceil, inf, log
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,8 +111,16 @@ def mean_service_s(scenario: Scenario, trace: Trace | None, drawn: Floats | None
     return scenario.mean_time_s(mean_tokens(scenario, trace), durations_of(trace, drawn))
 
 
+def _recorded_tokens(
+    scenario: Scenario, trace: Trace | None, column: Literal["input_tokens", "output_tokens"]
+) -> Floats | None:
+    arrivals = scenario.arrivals
+    is_ignored = isinstance(arrivals, TraceArrivals) and column in arrivals.ignored_columns
+    return None if trace is None or is_ignored else getattr(trace, column)
+
+
 def mean_tokens(scenario: Scenario, trace: Trace | None) -> float:
-    recorded = None if trace is None else trace.output_tokens
+    recorded = _recorded_tokens(scenario, trace, "output_tokens")
     return scenario.provider.output_tokens if recorded is None else float(recorded.mean())
 
 
@@ -457,8 +465,8 @@ def _set_provider(m: Any, scenario: Scenario, trace: Trace | None) -> None:
     m["bucket_time"][:] = [0 if quota is None else 60 / quota[0] for quota in provider.own_quotas]
     m["bucket_size"][:] = [0 if quota is None else quota[1] for quota in provider.own_quotas]
     m["input_tokens"], m["output_tokens"] = provider.input_tokens, provider.output_tokens
-    m["traced_input"] = trace is not None and trace.input_tokens is not None
-    m["traced_output"] = trace is not None and trace.output_tokens is not None
+    m["traced_input"] = _recorded_tokens(scenario, trace, "input_tokens") is not None
+    m["traced_output"] = _recorded_tokens(scenario, trace, "output_tokens") is not None
     m["outage_count"] = len(provider.outages)
     for place, outage in enumerate(provider.outages):
         m["outages"][place] = outage.start_s, outage.start_s + outage.length_s, _HANGS[outage.mode]

@@ -13,6 +13,7 @@ from advisor.advice.variations import changed
 from core.errors import InvalidInput
 from simulator.benchmark_results import BenchmarkLevel, LevelTimes
 from simulator.experiment import simulate
+from simulator.live.run.draw_jobs import draw_jobs
 from simulator.recordings.understanding import RecordedFailures
 from simulator.scenario import Scenario
 from simulator.traces import Trace
@@ -88,6 +89,11 @@ def test_an_answer_of_ones_own_counts_in_the_simulation_as_well() -> None:
     ).event_driven
     assert few.latency_s.p95 is not None and few.latency_s.p95 < 60
     assert many.latency_s.p95 is None or many.latency_s.p95 > 600
+
+
+def test_a_live_run_sends_the_tokens_of_the_answers() -> None:
+    jobs = draw_jobs(simulated(changed(filled(), "processing.input_tokens", 10)), "synchronous", trace=RECORDED)
+    assert set(jobs.input_tokens) == {10.0} and set(jobs.output_tokens) == {400.0}
 
 
 def test_times_of_another_recording_are_not_replayed() -> None:
