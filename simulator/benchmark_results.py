@@ -23,6 +23,16 @@ ACCEPTED = (
     "a k6 summary (JSON) or its raw CSV, Locust statistics or their history (CSV)"
 )
 LARGEST_BYTES = 256 << 20
+HEAD_BYTES = 1 << 16
+_MARKS = (
+    b'"benchmarks"',
+    b'"load_summary"',
+    b'"mean_ttft_ms"',
+    b'"num_concurrent_requests"',
+    b'"http_req_duration"',
+    b'"request_throughput"',
+)
+"""One of these is in each JSON result; other documents are not parsed."""
 MS = 1e-3
 SAME_LEVEL = 0.05
 """Levels whose calls in flight differ by less than this part are one level, seen twice."""
@@ -94,9 +104,9 @@ def _levels(data: bytes, name: str) -> Iterator[BenchmarkLevel]:
     format_ = _reader(data)
     if format_ is None:
         raise InvalidInput([Problem("", f"{name} is no result that is known; accepted are {ACCEPTED}")])
-    reader, content = format_
+    reader, content_of = format_
     try:
-        yield from reader(content)
+        yield from reader(content_of())
     except (AttributeError, KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
         reason = (
             f"{name} looks like a result of {_TOOLS[reader]}, but a figure is missing or is no number: {error!r:.100}"
@@ -104,23 +114,30 @@ def _levels(data: bytes, name: str) -> Iterator[BenchmarkLevel]:
         raise InvalidInput([Problem("", reason)]) from error
 
 
-def _reader(data: bytes) -> "tuple[Callable[[Any], Iterator[BenchmarkLevel]], Any] | None":
+def _reader(data: bytes) -> "tuple[Callable[[Any], Iterator[BenchmarkLevel]], Callable[[], Any]] | None":
+    """How the file is read, and its content, which is read only then: it may be a recording of a million rows."""
     if len(data) > LARGEST_BYTES:
         raise InvalidInput([Problem("", f"is larger than {LARGEST_BYTES >> 20} MB")])
-    text = data.decode("utf-8-sig", "replace")
-    if text.lstrip()[:1] in ("{", "["):
-        documents = _documents(text)
+    head = data[:HEAD_BYTES].decode("utf-8-sig", "ignore")
+    if head.lstrip()[:1] in ("{", "["):
+        if not any(mark in data for mark in _MARKS):
+            return None
+        documents = _documents(data.decode("utf-8-sig", "replace"))
         first = documents[0] if documents else None
-        for reader, is_its in _JSON:
-            if isinstance(first, Mapping) and is_its(first):
-                return reader, documents
-        return None
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
-    header = {cell.strip().lower() for cell in rows[0]} if rows else set()
-    for reader, names in _CSV:
-        if names <= header:
-            return reader, rows
-    return None
+        readers = (reader for reader, is_its in _JSON if isinstance(first, Mapping) and is_its(first))
+        reader = next(readers, None)
+        return None if reader is None else (reader, lambda: documents)
+    line = next((line for line in head.splitlines() if line.strip()), "")
+    header = {cell.strip(' "').lower() for cell in line.split(",")}
+    table = next((reader for reader, names in _CSV if names <= header), None)
+    return None if table is None else (table, lambda: _rows(data))
+
+
+def _rows(data: bytes) -> list[list[str]]:
+    try:
+        return [row for row in csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"))) if row]
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
 
 
 def _documents(text: str) -> list[Any]:

@@ -48,3 +48,11 @@ def test_a_file_that_is_no_benchmark_is_refused_with_what_is_accepted(run: Run, 
     with pytest.raises(CommandError, match="is no result that is known; accepted are guidellm JSON, AIPerf") as refused:
         run("import", write("notes.txt", "hello"))
     assert refused.value.returncode == 2
+
+
+def test_a_scenario_is_no_answer_sheet(run: Run, write: Write) -> None:
+    scenario = write(
+        "s.yaml", "arrivals: {process: poisson, rate_per_s: 1}\nservice: {distribution: exponential, mean_s: 1}\n"
+    )
+    with pytest.raises(CommandError, match="is a Scenario; import fills Answers"):
+        run("import", write("one.json", result(8, 2000)), "--answers", scenario)

@@ -220,3 +220,19 @@ def test_the_slowdown_is_the_slope_of_the_levels() -> None:
 def test_one_level_or_two_that_are_the_same_give_no_slowdown() -> None:
     assert fit_slowdown(levels((8, 1.0))) is None
     assert fit_slowdown(levels((8, 1.0), (8.1, 1.1))) is None
+
+
+def test_a_recording_is_told_by_its_first_lines_and_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the whole file is parsed")
+
+    monkeypatch.setattr("simulator.benchmark_results._rows", refuse)
+    monkeypatch.setattr("simulator.benchmark_results.json.loads", refuse)
+    assert not is_benchmark(b"time,status\n" + b"1,200\n" * 100_000)
+    assert not is_benchmark(b"metric_name,timestamp,metric_value\n" + b"http_reqs,1,1\n" * 1000)
+    assert not is_benchmark(b'{"timestamp": 1}\n' * 100_000)
+
+
+def test_a_damaged_table_of_a_tool_is_refused_with_its_name() -> None:
+    with pytest.raises(InvalidInput, match="looks like a result of Locust"):
+        read_benchmark((LOCUST + "x" * 200_000).encode(), "stats.csv")

@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from advisor.advice.answers import answers_from
 from advisor.advice.proposed_answers import ProposedAnswers, propose_from_benchmark
+from advisor.advice.yaml_json import document_kind
 from advisor.decisions.management.answer_sheets import sheet_path, write_sheet
 from advisor.decisions.management.console import BadInput, Console, add_format, problems_in
 from advisor.decisions.management.workload import read
@@ -40,6 +41,8 @@ class Command(Console):
             to = to or sheet_path(options["answers"])
         if to is not None:
             given = dict(read(options["answers"]).given) if options["answers"] is not None else {}
+            if document_kind(given) == "scenario":
+                raise BadInput(f"{options['answers']}: is a Scenario; import fills Answers")
             filled = proposed.over(given)
             with problems_in(options["answers"] or str(to)):
                 answers_from(filled)
