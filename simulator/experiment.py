@@ -62,7 +62,8 @@ def simulate(
     replay; resamples of it tell how sure they are (`simulator.resampling`).
     `looks` are those numbers of replications and that budget, if they are to be others.
     `durations_s` are those that an empirical service with a path draws from (`recordings.reader.read_durations`).
-    `windows`: also look closer at the peaks and outages of the first replication, which takes a part of a replication more.
+    `windows`: also look closer at the peaks and outages of the first replication, which takes a part of a replication more, and keep its
+    latencies over time.
     `on_progress` is called from this thread, at most 250 ms apart; what it raises stops the run and propagates.
 
     Raises:
