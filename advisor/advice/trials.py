@@ -122,7 +122,7 @@ VERIFIED = 5
 """The nearest flips, which are narrowed down and put through the evidence."""
 MOST_JOBS_TO_VERIFY, RUNS_TO_VERIFY, RUNS_TO_CHECK = 10_000_000, 6, 3
 """If the evidence at other values has more requests than that, further flips are about what the short runs show."""
-VERIFIED_AT = (1.03, 1.1, 1.25)
+VERIFIED_AT = (1.06, 1.15)
 """Factors by which a threshold is moved away from the answer until the evidence shows what the short runs did."""
 CHECKED_AT = (1.08, 1.25)
 """The same for flips that are not among the nearest."""
