@@ -126,3 +126,11 @@ def test_the_style_shown_follows_the_answers(client: Client, decisions: dict[str
     )
     revision.refresh_from_db()
     assert revision.shown_style == revision.recommendation.style
+
+
+def test_the_list_says_what_this_is_until_there_is_a_decision_of_ones_own(client: Client, workspace: Workspace) -> None:
+    create_decision(workspace, workspace.members.get(username="local"), {"template": "email_triage"}, is_demo=True)
+    page = client.get(reverse("home")).content.decode()
+    assert 'id="introduction-heading"' in page and "one-run" in page and "answer sheet" in page
+    client.post(reverse("new-decision"), {"template": "email_triage"})
+    assert 'id="introduction-heading"' not in client.get(reverse("home")).content.decode()

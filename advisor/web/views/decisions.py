@@ -86,6 +86,7 @@ def list_decisions(request: HttpRequest) -> HttpResponse:
             "tags": Tag.objects.filter(decision__in=shown).order_by("name").values_list("name", flat=True).distinct(),
             "archived": "archived" in request.GET,
             "archived_count": every.filter(archived_at__isnull=False).count(),
+            "is_new": not every.filter(is_demo=False).exists(),
             "is_shared": workspace.memberships.count() > 1,
         },
         status=422 if error else 200,
