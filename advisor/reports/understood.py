@@ -21,10 +21,12 @@ _ROWS = {
 def understood(understanding: Understanding, trace: Trace) -> Iterator[tuple[str, str]]:
     """Pairs of a title and what was understood, in the order in which a person checks them."""
     layout = understanding.layout
-    parts = [_FORMATS[layout.format], layout.compression, layout.encoding]
+    form = _FORMATS[layout.format]
     if layout.format == "csv":
-        parts.append(_DELIMITERS.get(layout.delimiter, layout.delimiter))
-    yield "File", listed([part for part in (understanding.tool, *parts) if part])
+        form += f" with {_DELIMITERS.get(layout.delimiter, layout.delimiter)}"
+    if layout.format == "log" and understanding.tool:
+        form = ""  # the tool's name says it
+    yield "File", ", ".join(part for part in (understanding.tool, form, layout.compression, layout.encoding) if part)
     yield "Rows", _rows(understanding)
     yield "Time", _time(understanding.time)
     yield "Requests", f"{count(trace.requests)}, from {trace.first} to {trace.last}, {_span(trace)}"

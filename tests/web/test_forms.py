@@ -48,6 +48,14 @@ def test_a_number_reads_back_as_it_was_written(value: float, path: str) -> None:
     assert typed_numbers.parse_answer(text, False, QUESTIONS[path].unit, QUESTIONS[path].factor(unit)) == value
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(1800, ("30", "min")), (60, ("60", "s")), (1.962, ("1.962", "s")), (5400, ("90", "min")), (86_400, ("24", "h"))],
+)
+def test_a_time_is_written_in_the_unit_people_use(value: float, written: tuple[str, str]) -> None:
+    assert best_written(QUESTIONS["caller.deadline_s"], value) == written
+
+
 TYPED: list[tuple[str, str, Any]] = [
     ("8", "s", 8),
     ("20 min", "s", 1200),

@@ -25,8 +25,10 @@ from core.numbers import MISSING, number
 from core.paths import value_at
 from core.units import DAY_S
 
-SHORT_TEXT, SHORT_TIME = 7, 2
-"""Text up to this length is shown in the question's own unit: 60 s, but 30 min rather than 1800 s."""
+SHORT_TEXT = 7
+"""Text up to this length is shown in the question's own unit."""
+SHORT_TIME, LONG_TIME = 2, 3
+"""The same for times, and how long a text in another unit may be: 60 s and 1.962 s, but 30 min rather than 1800 s."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +56,16 @@ def _values(template: str) -> Mapping[str, Any]:
 
 def best_written(question: Question, value: Any) -> tuple[str, str]:
     """Text and unit: the question's own unit, unless that is long and shorter in another unit ("30 min", "5000 per day")."""
-    own = typed_numbers.written(value)
-    if (
-        len(own) <= (SHORT_TIME if question.unit in UNIT_SECONDS else SHORT_TEXT)
-        or value is None
-        or isinstance(value, dict)
-    ):
+    own, is_time = typed_numbers.written(value), question.unit in UNIT_SECONDS
+    if value is None or isinstance(value, dict) or len(own) <= (SHORT_TIME if is_time else SHORT_TEXT):
         return own, question.unit
     whole = question.kind == "integer"
     candidates = [(own, question.unit)]
     for unit in question.converters:
         factor = question.factor(unit)
         text = typed_numbers.written(float(f"{value / float(factor):.12g}"))
-        if typed_numbers.parse_answer(text, whole, question.unit, factor) == value:
+        is_short = len(text) <= LONG_TIME or not is_time or len(own) > SHORT_TEXT
+        if is_short and typed_numbers.parse_answer(text, whole, question.unit, factor) == value:
             candidates.append((text, unit))
     return min(candidates, key=lambda candidate: len(candidate[0]))
 
