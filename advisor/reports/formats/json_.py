@@ -31,6 +31,7 @@ def _recorded(document: Document) -> dict[str, Any]:
         status = dict.fromkeys(("status", "revision", "set_by", "set_at", "saved_at", "is_open"))
         return {
             "status": status | {"words": NOT_RECORDED},
+            "owner": None,
             "workspace": None,
             "workspace_address": None,
             "address": None,
@@ -46,6 +47,7 @@ def _recorded(document: Document) -> dict[str, Any]:
     }
     return {
         "status": status,
+        "owner": record.owner,
         "workspace": record.workspace,
         "workspace_address": record.workspace_address,
         "address": record.address,

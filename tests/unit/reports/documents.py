@@ -30,6 +30,7 @@ RECORD = Record(
     workspace="Payments",
     workspace_address="https://crossover.example/workspaces/w",
     address="https://crossover.example/decisions/d/revisions/1",
+    owner="Grace Hopper",
 )
 RECORDING = Recording(
     name="bursty hour.csv",

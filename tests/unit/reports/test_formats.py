@@ -118,6 +118,7 @@ def test_the_same_document_gives_the_same_bytes(name: str) -> None:
         "Accepted, set by Ada Lovelace on 2026-11-24T23:30:00Z",
         "1 of 2. Revision 1 accepted; revision 2 is a draft.",
         "Payments (https://crossover.example/workspaces/w)",
+        "Grace Hopper",
     ],
 )
 def test_markdown_html_and_pdf_say_the_same(words: str) -> None:
@@ -147,7 +148,7 @@ def test_json_carries_the_status_and_where_it_is_kept() -> None:
         "words": "Revision 1 accepted; revision 2 is a draft",
     }
     assert report["address"] == "https://crossover.example/decisions/d/revisions/1"
-    assert report["workspace"] == "Payments"
+    assert report["workspace"] == "Payments" and report["owner"] == "Grace Hopper"
     from_a_file = json.loads(FORMATS["json"].render(advice_alone()))
     assert from_a_file["status"]["status"] is None and "Not recorded" in from_a_file["status"]["words"]
 
@@ -170,7 +171,7 @@ class TestMarkdown:
         assert YAML(typ="safe", pure=True).load(front) == {
             "status": "accepted",
             "date": datetime.date(2026, 11, 24),
-            "decision-makers": ["Ada Lovelace"],
+            "decision-makers": ["Ada Lovelace", "Grace Hopper"],
         }
         headings = re.findall(r"^#{1,3} .+$", body, re.MULTILINE)
         assert headings[0] == "# Invoice extraction"
@@ -189,7 +190,7 @@ class TestMarkdown:
         tokens = MarkdownIt("commonmark").parse(rendered("markdown", REPORT).decode())
         places = [place for place, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2"]
         listed = [token.content for token in tokens[: places[0]] if token.type == "inline"]
-        assert listed[-3:] == ["Status: accepted", "Date: 2026-11-24", "Deciders: Ada Lovelace"]
+        assert listed[-3:] == ["Status: accepted", "Date: 2026-11-24", "Deciders: Ada Lovelace, Grace Hopper"]
         assert tokens[places[0] + 1].content == "Status"
         assert tokens[places[0] + 4].content.startswith("Accepted, set by Ada Lovelace")
 
