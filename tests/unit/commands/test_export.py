@@ -33,6 +33,10 @@ def test_a_json_report_is_read_back_to_the_same_advice_and_simulation(
     run("simulate", str(place))
     assert engine.scenario == simulated and engine.trace is not None and trace is not None
     assert engine.trace.arrivals_s.tolist() == trace.arrivals_s.tolist()
+    place.write_text(json.dumps(report | {"scenario": report["scenario"] | {"seed": 99}}))
+    run("simulate", str(place))
+    assert engine.scenario is not None and engine.scenario.seed == 99, "of the report, not of its answers"
+    place.write_text(json.dumps(report))
     again = tmp_path / "again.json"
     run("export", str(place), "--to", str(again), "--simulate")
     assert json.loads(again.read_text()) == report
