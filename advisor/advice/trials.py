@@ -393,16 +393,18 @@ class Trials:
         ]
 
     def affordable(self, flips: list[Flip]) -> frozenset[int]:
-        """The places of the flips that the evidence is asked about: the first ones, and of the others those that are cheap to ask about."""
-        left, places = MOST_JOBS_TO_VERIFY, set()
+        """The places of the flips that the evidence is asked about: the nearest, then those that are cheap to ask about."""
+        costs: dict[int, int] = {}
         for place, flip in enumerate(flips):
             try:
                 jobs = evidence_jobs(Evaluation.from_answers(changed(self.answers, flip.field, flip.to)))
             except InvalidInput:
                 continue
-            jobs *= RUNS_TO_VERIFY if place < VERIFIED else RUNS_TO_CHECK
-            if jobs <= left:
-                left -= jobs
+            costs[place] = (RUNS_TO_VERIFY if place < VERIFIED else RUNS_TO_CHECK) * jobs
+        left, places = MOST_JOBS_TO_VERIFY, set()
+        for place in sorted(costs, key=lambda place: (place >= VERIFIED, costs[place] if place >= VERIFIED else place)):
+            if costs[place] <= left:
+                left -= costs[place]
                 places.add(place)
         return frozenset(places)
 
