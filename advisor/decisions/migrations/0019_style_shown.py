@@ -10,7 +10,7 @@ def fill_shown_style(apps: Any, schema_editor: Any) -> None:
     Revision = apps.get_model("decisions", "Revision")
     for revision in Revision.objects.only("pk", "recommendation_json").iterator(chunk_size=200):
         stored = json.loads(revision.recommendation_json)
-        style = stored["style"] if stored["feasible"] else "neither"
+        style = stored.get("style", "") if stored.get("feasible", True) else "neither"
         Revision.objects.filter(pk=revision.pk).update(shown_style=style)
 
 
