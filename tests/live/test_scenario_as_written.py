@@ -12,7 +12,7 @@ from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.library import sheets
 from advisor.advice.scenario import scenario_from, scenario_of
-from advisor.advice.yaml_json import read_mapping
+from advisor.advice.yaml_json import document_kind, read_mapping
 from core.errors import InvalidInput
 from core.units import DAY_S
 from simulator.arrivals import BurstArrivals, ClosedArrivals, DailyArrivals, TraceArrivals
@@ -83,9 +83,14 @@ def test_every_template_runs_as_written(name: str) -> None:
     require_window_as_written(scenario, plan_live_run(scenario).window)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(path.name for path in EXAMPLES.glob("*.yaml") if path.name != "invoice-extraction.yaml")
+SCENARIOS = sorted(
+    path.name
+    for path in EXAMPLES.glob("*.yaml")
+    if document_kind(read_mapping(path.read_bytes(), path.name)) == "scenario"
 )
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_every_example_runs_as_written(name: str) -> None:
     scenario, trace = example(name)
     require_window_as_written(scenario, plan_live_run(scenario, trace).window)
