@@ -535,12 +535,16 @@ def _count_column(file: _File, left: tuple[str, ...]) -> str | None:
         column = first_named(left, some)
         if column and len(cells := file.cells(column)) and np.isnan(read_numbers(cells)).mean() < 0.2:
             return column
-        if column and cells.str.contains(r"^[\d.,]+\s*[A-Za-z/]+\S*$").all():
-            reason = (
-                f"the count {quoted(cells[0])} in the column {column} has a unit; export plain numbers, such as 120"
-            )
-            fail(_first_line(file, column, cells[0]), reason)
+        if column:
+            _refuse_units(file, column)
     return None
+
+
+def _refuse_units(file: _File, column: str) -> None:
+    cells = file.cells(column)
+    if len(cells) and cells.str.contains(r"^[\d.,]+\s*[A-Za-z/]+\S*$").all():
+        reason = f"the count {quoted(cells[0])} in the column {column} has a unit; export plain numbers, such as 120"
+        fail(_first_line(file, column, cells[0]), reason)
 
 
 def _without_count(
@@ -555,6 +559,9 @@ def _without_count(
         and _are_numbers(file.cells(name))
     ]
     known = [name for name in left if rank_of(name, tuple(is_known), is_suffix_enough=True) is not None]
+    if interval_s >= 1 and not known and len(instants) > 3:
+        for name in left:
+            _refuse_units(file, name)
     if interval_s >= 1 and unknown and not known and len(instants) > 3 and len(unknown) == len(left):
         raise _rows_question(
             f"The times are {duration(interval_s)} apart throughout: each row may be an interval.", *unknown[:4]

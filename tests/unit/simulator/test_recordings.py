@@ -329,6 +329,10 @@ def test_a_unit_changes_the_durations() -> None:
             rows("Time,Requests", *(f"{time},{90 + place % 7} req/s" for place, time in enumerate(MINUTES))),
             "has a unit",
         ),
+        (
+            rows('"Time","checkout"', *(f'"{time}","{2 + place % 5} req/s"' for place, time in enumerate(MINUTES))),
+            "has a unit",
+        ),
         (rows("user_id,name", *(f"{1_200_000_000 + 7 * place},a" for place in range(9))), "no time column"),
         ("time\n2025-05-12 10:00:00 CST\n", "CST is the name of several zones"),
         (rows("date", *["2025-05-12", "2025-05-13"] * 5), "dates without a time of day"),
