@@ -76,12 +76,11 @@ class SignedInSession(models.Model):
         return f"session of {self.user} since {self.begun_at:%Y-%m-%d}"
 
 
-class OneTimeLinkQuerySet(models.QuerySet[Owned]):
-    """Links that work once. Only the digest of a token is kept, so a link cannot be read here."""
+class LinkQuerySet(models.QuerySet[Owned]):
+    """Links that expire and can be revoked. Only the digest of a token is kept, so a link cannot be read here."""
 
     def open(self) -> Self:
-        unused = {f"{self.model.USED_AT}__isnull": True}  # type: ignore[attr-defined]
-        return self.filter(revoked_at__isnull=True, expires_at__gt=timezone.now(), **unused)
+        return self.filter(revoked_at__isnull=True, expires_at__gt=timezone.now())
 
     def find(self, digest: str) -> Owned:
         """Raise LinkGone if there is no open link with the digest."""
@@ -89,6 +88,13 @@ class OneTimeLinkQuerySet(models.QuerySet[Owned]):
         if link is None or not constant_time_compare(link.token_digest, digest):  # type: ignore[attr-defined]
             raise LinkGone
         return link
+
+
+class OneTimeLinkQuerySet(LinkQuerySet[Owned]):
+    """Links that work once."""
+
+    def open(self) -> Self:
+        return super().open().filter(**{f"{self.model.USED_AT}__isnull": True})  # type: ignore[attr-defined]
 
 
 class PasswordReset(models.Model):

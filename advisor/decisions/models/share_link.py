@@ -1,20 +1,15 @@
 import uuid
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 
 from advisor.decisions.models.decision import Revision
-
-
-class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
-    def open(self) -> Self:
-        return self.filter(revoked_at__isnull=True, expires_at__gt=timezone.now())
+from advisor.teams.models import LinkQuerySet
 
 
 class ShareLink(models.Model):
-    """Shows one frozen revision to everyone who has the link. Only the digest of its token is kept, so that no link can be read here."""
+    """Shows one frozen revision to everyone who has the link."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="share_links")
@@ -24,7 +19,7 @@ class ShareLink(models.Model):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ShareLinkQuerySet.as_manager()
+    objects = LinkQuerySet["ShareLink"].as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created_at", "id"]

@@ -9,7 +9,7 @@ from advisor.decisions.limits import SHARE_LINKS_CAP
 from advisor.decisions.models import Revision, ShareLink
 from advisor.decisions.services.revisions import freeze_revision
 from advisor.teams.access import require_editor
-from advisor.teams.links import LinkGone, digest_of, new_token
+from advisor.teams.links import digest_of, new_token
 from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
 
@@ -46,8 +46,4 @@ def revoke_share_link(link: ShareLink, user: User) -> None:
 
 def find_shared(token: str) -> Revision:
     """Raise LinkGone if there is no such link, or it has expired, or was revoked: which of them is not told."""
-    links = ShareLink.objects.open().select_related("revision__decision__workspace")
-    link = links.filter(token_digest=digest_of(token)).first()
-    if link is None:
-        raise LinkGone
-    return link.revision
+    return ShareLink.objects.select_related("revision__decision__workspace").find(digest_of(token)).revision

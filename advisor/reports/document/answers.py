@@ -84,7 +84,7 @@ def assumptions(answers: Answers, recommendation: Recommendation, recording: str
     others = [row[:2] for row in unconfirmed if not row[2]]
     words = (
         f"Of {count(len(unconfirmed) + len(confirmed), 'answer')} {count(len(unconfirmed))} {plural(len(unconfirmed), 'is', 'are')} still "
-        f"as the template {template.title} has {plural(len(unconfirmed), 'it', 'them')}, and nobody may have confirmed "
+        f"as the template {template.title} has {plural(len(unconfirmed), 'it', 'them')}, and no one may have confirmed "
         f"{plural(len(unconfirmed), 'it', 'them')}. Another value of {len(changing)} of them changes the advice: check those first. "
         "Questions that do not apply are left out."
     )
