@@ -97,17 +97,17 @@ class BriefShare(NamedTuple):
     settled: bool = True
 
 
-def share_of_one_run(scenario: Scenario, design: str, load: Load) -> BriefShare:
+def share_of_one_run(scenario: Scenario, design: str, load: Load, trace: Trace | None = None) -> BriefShare:
     """Of one replication of a design that has a steady state by its long-run load, of which the scenario may be only a part.
 
     It is for searches that run many scenarios on this thread. Raise as `simulate`.
     """
-    check(scenario, None)
+    check(scenario, trace)
     warm()
-    runner = Runner(scenario, None, None, {design: True}, 1, designs=(design,), keeps_checkpoints=False)
+    runner = Runner(scenario, trace, None, {design: True}, 1, designs=(design,), keeps_checkpoints=False)
     runner.run(1)
     (tally,) = runner.tallies[design]
-    stability = stability_of(scenario, design, load, None, [tally])
+    stability = stability_of(scenario, design, load, trace, [tally])
     return BriefShare(tally.good_share, stability.stable, stability.jobs_to_settle is None)
 
 
@@ -116,13 +116,22 @@ def tally_of_one_run(scenario: Scenario, design: str, trace: Trace | None = None
 
     Raise as `simulate`.
     """
+    load, tallies = _run_alone(scenario, design, 1, trace)
+    return tallies[0], stability_of(scenario, design, load, trace, tallies).stable
+
+
+def good_shares(scenario: Scenario, design: str, replications: int, trace: Trace | None = None) -> list[float]:
+    """Of each replication of one design alone; scenarios with the same seed have the same requests in each. Raise as `simulate`."""
+    return [tally.good_share for tally in _run_alone(scenario, design, replications, trace)[1]]
+
+
+def _run_alone(scenario: Scenario, design: str, replications: int, trace: Trace | None) -> tuple[Load, list[Tally]]:
     check(scenario, trace)
     warm()
     load = load_of(scenario, design, trace, None)
     runner = Runner(scenario, trace, None, {design: load.stable}, 1, designs=(design,), keeps_checkpoints=False)
-    runner.run(1)
-    tallies = runner.tallies[design]
-    return tallies[0], stability_of(scenario, design, load, trace, tallies).stable
+    runner.run(replications)
+    return load, runner.tallies[design]
 
 
 def conclude_designs(

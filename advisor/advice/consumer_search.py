@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from advisor.advice import polling, sizing
@@ -12,6 +13,7 @@ from advisor.advice.delivery import answers_all_in_line
 from advisor.advice.design_plan import plan_by_formulas
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.evidence import MOST_JOBS_A_REPLICATION, brief_scenario, evidence_of
+from advisor.advice.fewer_retries import better_style, explained_retries, find_fewer_retries
 from advisor.advice.peak_and_outage import outage_of, peak_drain_s, with_breaker
 from advisor.advice.scenario import scenario_of
 from core.errors import InvalidInput
@@ -31,18 +33,33 @@ PROBE_HEADROOM = 0.9
 """A probe is one run: waits and misses in it stay this far below what is promised."""
 _STEP = 0.05
 """The first step away from the number that the formulas give; it doubles until the number is enclosed."""
+_FEWER_TRIED = 3
+"""Numbers of retries with which the evidence is simulated again."""
 _MORE, _TIMES_MORE = 0.1, 2
 """If the evidence does not bear out the number that the probes lead to, it is raised by this part, and at least by one, this often."""
 
 
 def planned_evidence(evaluation: Evaluation, trace: Trace | None = None) -> tuple[DesignPlan, Evidence | None]:
-    """The plan and its evidence.
+    """The plan and its evidence: with the retries of the answers, unless no design meets the deadline with those and one does with fewer.
 
     Consumers are searched for if queues may be advised: not if the forces favour the synchronous design and it meets the deadline. A recording
     is replayed once, with all consumers that are allowed. Without a deadline there is no evidence.
 
     Raise as `evidence_of`.
     """
+    plan, evidence = _with_retries_allowed(evaluation, trace)
+    if evidence is None:
+        return plan, None
+    for fewer in islice(find_fewer_retries(evaluation, evidence, trace), _FEWER_TRIED):
+        planned, having = _with_retries_allowed(fewer, trace)
+        style = None if having is None else better_style(evaluation, evidence, fewer, having, trace)
+        if having is not None and style is not None:
+            retries = explained_retries(evaluation, evidence, fewer, having, style)
+            return planned.model_copy(update={"retries": retries}), having
+    return plan, evidence
+
+
+def _with_retries_allowed(evaluation: Evaluation, trace: Trace | None) -> tuple[DesignPlan, Evidence | None]:
     plan = plan_by_formulas(evaluation)
     if evaluation.answers.caller.deadline_s is None:
         return plan, None

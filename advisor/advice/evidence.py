@@ -75,7 +75,10 @@ def _concluded(scenario_json: str, styles: tuple[Style, ...]) -> dict[Style, Con
 
 
 def brief_scenario(evaluation: Evaluation, jobs: int, most_jobs: int, plan: DesignPlan | None = None) -> Scenario:
+    """A recording is replayed as a whole."""
     scenario = scenario_of(evaluation, plan)
+    if isinstance(scenario.arrivals, TraceArrivals):
+        return scenario
     scenario = shortened(scenario, jobs, shortest_peak_s=shortest_peak_s(evaluation, scenario))
     if (in_cycle := jobs_of(scenario, None)) > most_jobs:
         raise InvalidInput(

@@ -27,6 +27,7 @@ from advisor.advice.contract import (
 from advisor.advice.contradictions import find_contradictions
 from advisor.advice.decision import StyleDecision, decide_style
 from advisor.advice.delivery import chosen_method
+from advisor.advice.design_plan import RETRIES, with_planned_retries
 from advisor.advice.doubts import find_doubts
 from advisor.advice.evaluation import ALL_STYLES, Evaluation
 from advisor.advice.evidence import evidence_of
@@ -128,7 +129,8 @@ def recommend_simulated(
             (plan, evidence), why = planned_evidence(evaluation, trace), RECORDING_NOT_GIVEN
         except (InvalidInput, MemoryError) as error:
             why = refusal_sentence(error)
-    raised = find_raised_limits(evaluation, evidence) if evidence is not None else None
+    planned = with_planned_retries(evaluation, plan)
+    raised = find_raised_limits(planned, evidence) if evidence is not None else None
     recommendation = recommend(evaluation, evidence, plan, flips=flips, is_wanted=is_wanted, raised=raised)
     return recommendation if evidence is not None else recommendation.model_copy(update={"unsimulated": why})
 
@@ -148,10 +150,13 @@ def recommend(
     and with it what would settle a close call, the remedy, and whether a flip is so near that clear advice only leans. Ranges are sampled
     in any case. Raise as `recommend_simulated`.
     """
+    given, evaluation = evaluation, with_planned_retries(evaluation, simulated)
     answers, facts, point = evaluation.answers, evaluation.facts, evaluation.point
     raisable = None if evidence is None or answers.volume.trace is not None else is_raisable(raised)
     decision = decide_style(evaluation, evidence, raisable=raisable)
     found_flips = _flips(evaluation, evidence, is_wanted, raisable) if flips else ()
+    if evaluation is not given:
+        found_flips = tuple(flip for flip in found_flips if flip.field not in RETRIES)
     sampled, regret = probabilities(evaluation), None
     if flips and evidence is not None and answers.volume.trace is None:
         simulated_styles = simulate_samples(evaluation, is_wanted)
@@ -165,7 +170,7 @@ def recommend(
     outcome = evidence.styles.get(style) if evidence else None
     by_formulas = (sizing.events_queue(answers, point),) if method == "inline" else plan.queues
     queues = () if style == "synchronous" else planned_queues(by_formulas, simulated, outcome, point)
-    retries = recovery.retry_plan(answers, point)
+    retries = recovery.retry_plan(answers, point) if simulated is None else simulated.retries
     if raised is not None and is_raisable(raised) and not decision.feasible:
         remedy: Remedy | None = Remedy(field="synchronous.hops", to=raised.to_s, text=raised.text)
     else:

@@ -16,7 +16,7 @@ RARELY = 1e-6
 """Shares of the requests under one in a million are written alike."""
 
 
-def retry_plan(answers: Answers, point: PointFacts) -> RetryPlan:
+def retry_plan(answers: Answers, point: PointFacts, has: str = "You allow") -> RetryPlan:
     failures = answers.failures
     fails = theory.all_attempts_fail(point.failure.transient, failures.max_retries)
     return RetryPlan(
@@ -26,17 +26,17 @@ def retry_plan(answers: Answers, point: PointFacts) -> RetryPlan:
         jitter=failures.jitter,
         intervals_s=failures.retry_intervals_s,
         all_fail_probability=fails,
-        why=" ".join((_allowed(answers, fails), *_fewer(answers, point))),
+        why=" ".join((_retries_and_failures(answers, fails, has), *_fewer(answers, point))),
     )
 
 
-def _allowed(answers: Answers, fails: float) -> str:
+def _retries_and_failures(answers: Answers, fails: float, has: str) -> str:
     failures = answers.failures
     if failures.max_retries == 0:
-        return f"You allow no retries: {percent(100 * fails)} of the calls fail."
+        return f"{has} no retries: {percent(100 * fails)} of the calls fail."
     share = percent(100 * fails) if fails == 0 or fails >= RARELY else f"less than {percent(100 * RARELY)}"
     return (
-        f"You allow {count(failures.max_retries, 'retry')}, {_pauses(answers)}. All attempts fail for {share} of the requests, where "
+        f"{has} {count(failures.max_retries, 'retry')}, {_pauses(answers)}. All attempts fail for {share} of the requests, where "
         "failures are independent."
     )
 

@@ -10,7 +10,7 @@ from advisor.advice import library
 from advisor.advice.answer_vectors import resolved_hops
 from advisor.advice.answers import Answers
 from advisor.advice.contract import DesignPlan
-from advisor.advice.design_plan import plan_by_formulas
+from advisor.advice.design_plan import plan_by_formulas, with_planned_retries
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.facts import HANDLING_MEDIAN
 from advisor.advice.few_jobs import queue_classes
@@ -56,6 +56,7 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 def scenario_of(evaluation: Evaluation, plan: DesignPlan | None = None) -> Scenario:
     """The Scenario of answers, with the same retries and limits for both designs, and the consumers of the plan."""
+    evaluation = with_planned_retries(evaluation, plan)
     answers, plan = evaluation.answers, plan or plan_by_formulas(evaluation)
     arrivals = _arrivals(answers)
     failures, retries = answers.failures, plan.retries
