@@ -3,6 +3,8 @@
 import ast
 import builtins
 import re
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -154,3 +156,12 @@ def test_each_step_of_the_walks_names_a_file_and_what_it_defines() -> None:
     assert not [path for path, _ in steps if not (ROOT / path).is_file()], "no such file"
     absent = [f"{name} in {path}" for path, name in steps if name and name not in defined_in(ROOT / path)]
     assert not absent, "the file defines no such name"
+
+
+def test_no_environment_is_tracked() -> None:
+    """A link to one, as worktrees have, would take the place of the environment wherever it is checked out."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    tracked = subprocess.run([git, "ls-files", ".venv"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert tracked.stdout == ""
