@@ -1,4 +1,4 @@
-"""The consumers of the plan: the fewest with which short runs of the event-driven design keep the deadline and each class's longest wait."""
+"""The consumers of the plan: the fewest with which short runs of the design keep the deadline and each class's longest wait."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from advisor.advice import polling, sizing
-from advisor.advice.contract import DesignPlan, Evidence
+from advisor.advice.contract import DesignPlan, Evidence, Style
 from advisor.advice.decision import decide_style, preferences
 from advisor.advice.delivery import answers_all_in_line
 from advisor.advice.design_plan import plan_by_formulas
@@ -15,10 +15,10 @@ from advisor.advice.evaluation import Evaluation
 from advisor.advice.evidence import MOST_JOBS_A_REPLICATION, brief_scenario, evidence_of
 from advisor.advice.fewer_retries import better_style, explained_retries, find_fewer_retries
 from advisor.advice.peak_and_outage import outage_of, peak_drain_s, with_breaker
-from advisor.advice.scenario import scenario_of
+from advisor.advice.scenario import consumers_allowed, scenario_of
 from core.errors import InvalidInput
 from simulator.experiment import tally_of_one_run
-from simulator.plan import EVENT_DRIVEN, jobs_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, jobs_of
 from simulator.scenario import Scenario
 from simulator.traces import Trace
 
@@ -27,8 +27,8 @@ PROBE_JOBS = 10_000
 MOST_JOBS_OF_A_PROBE, MOST_JOBS_OF_PROBES = 100_000, 400_000
 """Jobs. If a cycle has to be simulated whole (a backlog gathers in its peak) and has more, the number is passed over; once the probes of a
 search have simulated the second of these, it ends with the fewest consumers that were enough."""
-WITH_BACKLOG = 4
-"""If jobs are there at the start, every run is whole, and both are this many times as large."""
+RUN_WHOLE = 4
+"""If jobs are there at the start, or a recording is replayed, every run is whole, and both are this many times as large."""
 PROBE_HEADROOM = 0.9
 """A probe is one run: waits and misses in it stay this far below what is promised."""
 _STEP = 0.05
@@ -42,8 +42,8 @@ _MORE, _TIMES_MORE = 0.1, 2
 def planned_evidence(evaluation: Evaluation, trace: Trace | None = None) -> tuple[DesignPlan, Evidence | None]:
     """The plan and its evidence: with the retries of the answers, unless no design meets the deadline with those and one does with fewer.
 
-    Consumers are searched for if queues may be advised: not if the forces favour the synchronous design and it meets the deadline. A recording
-    is replayed once, with all consumers that are allowed. Without a deadline there is no evidence.
+    Consumers are searched for if queues may be advised: not if the forces favour the synchronous design and it meets the deadline. Without a
+    deadline, or without the recording that the answers name, there is no evidence.
 
     Raise as `evidence_of`.
     """
@@ -61,16 +61,14 @@ def planned_evidence(evaluation: Evaluation, trace: Trace | None = None) -> tupl
 
 def _with_retries_allowed(evaluation: Evaluation, trace: Trace | None) -> tuple[DesignPlan, Evidence | None]:
     plan = plan_by_formulas(evaluation)
-    if evaluation.answers.caller.deadline_s is None:
+    if evaluation.answers.caller.deadline_s is None or (evaluation.answers.volume.trace is not None and trace is None):
         return plan, None
-    if evaluation.answers.volume.trace is not None:
-        return plan, evidence_of(evaluation, trace, plan)
     preferred = preferences(float(evaluation.decisions.pull[0]), float(evaluation.decisions.hybrid_case[0]))[0]
     if preferred == "synchronous":
-        evidence = evidence_of(evaluation, plan=plan)
+        evidence = evidence_of(evaluation, trace, plan)
         if evidence is None or decide_style(evaluation, evidence).style == "synchronous":
             return plan, evidence
-    return simulated_plan(evaluation, plan)
+    return simulated_plan(evaluation, plan, trace)
 
 
 def advised_scenario(evaluation: Evaluation) -> Scenario:
@@ -82,46 +80,51 @@ def advised_scenario(evaluation: Evaluation) -> Scenario:
     return scenario_of(evaluation, plan)
 
 
-def simulated_plan(evaluation: Evaluation, plan: DesignPlan) -> tuple[DesignPlan, Evidence | None]:
+def simulated_plan(
+    evaluation: Evaluation, plan: DesignPlan, trace: Trace | None = None
+) -> tuple[DesignPlan, Evidence | None]:
     """The plan with its consumers, and its evidence. If no number keeps all promises, all consumers that can be put to use.
-
-    A hybrid's consumers answer in line as well: all that are allowed do.
 
     Raise as `evidence_of`.
     """
-    planned, evidence = _planned(evaluation, plan)
+    planned, evidence = _planned(evaluation, plan, trace)
     if evidence is None:
         return planned, None
     recovering = _recovering(evaluation, planned)
     if recovering != planned:
-        planned, evidence = recovering, evidence_of(evaluation, plan=recovering) or evidence
+        planned, evidence = recovering, evidence_of(evaluation, trace, recovering) or evidence
     drains_s = peak_drain_s(evaluation, planned)
     peak = {"drain_after_peak_s": drains_s if drains_s is not None and math.isfinite(drains_s) else None}
     return planned, evidence.model_copy(update=peak | {"outage": outage_of(evaluation, planned)})
 
 
-def _planned(evaluation: Evaluation, plan: DesignPlan) -> tuple[DesignPlan, Evidence | None]:
-    if plan.inline_wait_s is not None:
-        planned = with_breaker(evaluation, plan)
-        if answers_all_in_line(evaluation.facts)[0]:
-            consumers = sizing.events_queue(evaluation.answers, evaluation.point).consumers
-            planned = planned.model_copy(update={"subscriber_consumers": consumers})
-        return planned, evidence_of(evaluation, plan=planned)
-    most = sizing.most_consumers(evaluation.point)
-    planned = with_breaker(evaluation, _Search(evaluation, plan).planned(most))
+def _planned(evaluation: Evaluation, plan: DesignPlan, trace: Trace | None) -> tuple[DesignPlan, Evidence | None]:
+    most = _most_consumers(evaluation)
+    search = _Search(evaluation, plan, trace)
+    planned = with_breaker(evaluation, search.planned(most))
+    if plan.inline_wait_s is not None and answers_all_in_line(evaluation.facts)[0]:
+        subscribers = sizing.events_queue(evaluation.answers, evaluation.point).consumers
+        planned = planned.model_copy(update={"subscriber_consumers": subscribers})
     for _ in range(_TIMES_MORE):
-        evidence = evidence_of(evaluation, plan=planned)
-        if planned.consumers is None or planned.consumers >= most or is_kept(evaluation, evidence):
+        evidence = evidence_of(evaluation, trace, planned)
+        if planned.consumers is None or planned.consumers >= most or _is_kept(evaluation, evidence, search.design):
             return planned, evidence
         more = min(most, planned.consumers + max(1, math.ceil(_MORE * planned.consumers)))
         planned = planned.model_copy(update={"consumers": more})
     planned = planned.model_copy(update={"consumers": most})
-    return planned, evidence_of(evaluation, plan=planned)
+    return planned, evidence_of(evaluation, trace, planned)
+
+
+def _most_consumers(evaluation: Evaluation) -> int:
+    """More bring nothing, or are not allowed. How many are of use to a recording, its own processing times say, not the answers'."""
+    if evaluation.answers.volume.trace is not None:
+        return consumers_allowed(evaluation.answers)
+    return sizing.most_consumers(evaluation.point)
 
 
 def _recovering(evaluation: Evaluation, plan: DesignPlan) -> DesignPlan:
     """The plan with the fewest more shared consumers that recover from the stated outage in the time allowed; as it is if none do."""
-    most = sizing.most_consumers(evaluation.point)
+    most = _most_consumers(evaluation)
     if plan.consumers is None or plan.consumers >= most or _recovers(evaluation, plan) is not False:
         return plan
     low, high = plan.consumers + 1, most
@@ -141,11 +144,11 @@ def _recovers(evaluation: Evaluation, plan: DesignPlan) -> bool | None:
     return None if outage is None else outage.recovery_s is not None and outage.recovery_s <= within_s
 
 
-def is_kept(evaluation: Evaluation, evidence: Evidence | None) -> bool:
-    """Whether the event-driven design meets the deadline, and each class its longest wait."""
+def _is_kept(evaluation: Evaluation, evidence: Evidence | None, design: Style) -> bool:
+    """Whether a design meets the deadline, and each class its longest wait."""
     if evidence is None:
         return True
-    outcome = evidence.styles[EVENT_DRIVEN]
+    outcome = evidence.styles[design]
     waits_s = {name: one.wait_p95_s for name, one in outcome.classes.items()}
     allowed_s = sizing.allowed_waits_s(evaluation.answers, evaluation.point)
     return outcome.conclusion == "meets" and all(
@@ -166,18 +169,27 @@ class _Probe:
 
 
 class _Search:
-    def __init__(self, evaluation: Evaluation, plan: DesignPlan) -> None:
-        self._evaluation, self._plan = evaluation, plan
+    """`design` is the one that is probed: the event-driven one, or the hybrid if it alone meets the deadline.
+
+    The queue and the consumers of both are the same; a hybrid answers sooner.
+    """
+
+    def __init__(self, evaluation: Evaluation, plan: DesignPlan, trace: Trace | None = None) -> None:
+        self._evaluation, self._plan, self._trace = evaluation, plan, trace
         point = evaluation.point
         self._formula = sizing.plan(evaluation.answers, point)
         self._allowed_s = tuple(sizing.allowed_waits_s(evaluation.answers, point).values())
-        self._times = WITH_BACKLOG if evaluation.answers.volume.backlog_jobs else 1
+        is_whole = evaluation.answers.volume.backlog_jobs or trace is not None
+        self._times = RUN_WHOLE if is_whole else 1
         self._left = self._times * MOST_JOBS_OF_PROBES
+        self.design: Style = EVENT_DRIVEN
 
     def planned(self, most: int) -> DesignPlan:
         plan = self._with_consumers(most)
+        if plan.delivery != "polling" or plan.inline_wait_s is not None:
+            return plan
         probe = self._probe(consumers=plan.consumers, queue_consumers=plan.queue_consumers)
-        if plan.delivery != "polling" or probe is None or not math.isfinite(probe.latency_p99_s):
+        if probe is None or not math.isfinite(probe.latency_p99_s):
             return plan
         interval_s = polling.interval_s(self._evaluation.point, probe.latency_mean_s, probe.latency_p99_s)
         return plan.model_copy(update={"polling_interval_s": interval_s})
@@ -185,21 +197,31 @@ class _Search:
     def _with_consumers(self, most: int) -> DesignPlan:
         """The fewest shared consumers; if all that are of use leave an urgent class waiting behind long jobs, consumers of its own."""
         best = self._probe(consumers=most)
+        if self._plan.inline_wait_s is not None and not self._is_enough(best, self._tolerated):
+            self.design = HYBRID
+            best = self._probe(consumers=most)
         if best is None or not best.is_stable or best.missed > self._tolerated:
             return self._with(consumers=most)
         if late := self._late(best):
             return (self._dedicated(late, most) if 0 in late else None) or self._with(consumers=most)
         most_missed = best.missed + PROBE_HEADROOM * (self._tolerated - best.missed)
-        low, high = min(most, self._formula.steady), most
+        low, high = min(most, self._fewest), most
         tried, step, sides = self._guess, max(1, round(_STEP * self._guess)), set[bool]()
         while low < high and self._left > 0:
             tried = min(high - 1, max(low, tried))
-            probe = self._probe(consumers=tried)
-            enough = probe is not None and probe.is_stable and probe.missed <= most_missed and not self._late(probe)
+            enough = self._is_enough(self._probe(consumers=tried), most_missed)
             low, high = (low, tried) if enough else (tried + 1, high)
             sides.add(enough)
             tried, step = (low + high) // 2 if len(sides) > 1 else tried + (-step if enough else step), 2 * step
         return self._with(consumers=high)
+
+    def _is_enough(self, probe: "_Probe | None", most_missed: float) -> bool:
+        return probe is not None and probe.is_stable and probe.missed <= most_missed and not self._late(probe)
+
+    @property
+    def _fewest(self) -> int:
+        """Those that keep up with the mean rate; of a recording it is not known."""
+        return 1 if self._trace is not None else self._formula.steady
 
     @property
     def _guess(self) -> int:
@@ -236,15 +258,21 @@ class _Search:
     def _probe(self, **consumers: Any) -> _Probe | None:
         """None if it would take too long."""
         scenario = brief_scenario(self._evaluation, PROBE_JOBS, MOST_JOBS_A_REPLICATION, self._with(**consumers))
-        if (jobs := jobs_of(scenario, None)) > self._times * MOST_JOBS_OF_A_PROBE:
+        if (jobs := jobs_of(scenario, self._trace)) > self._times * MOST_JOBS_OF_A_PROBE:
             return None
         self._left -= jobs
-        return _probed(scenario.model_dump_json(by_alias=True))
+        if self._trace is not None:
+            return _probe_of(scenario, self.design, self._trace)
+        return _probed(scenario.model_dump_json(by_alias=True), self.design)
 
 
 @lru_cache(maxsize=1024)
-def _probed(scenario_json: str) -> _Probe:
-    tally, is_stable = tally_of_one_run(Scenario.model_validate_json(scenario_json), EVENT_DRIVEN)
+def _probed(scenario_json: str, design: str) -> _Probe:
+    return _probe_of(Scenario.model_validate_json(scenario_json), design)
+
+
+def _probe_of(scenario: Scenario, design: str, trace: Trace | None = None) -> _Probe:
+    tally, is_stable = tally_of_one_run(scenario, design, trace)
     waits_s = (one.wait.quantile_s(sizing.WAITS) if one.counts["offered"] else 0.0 for one in tally.classes)
     mean_s = tally.latencies.sum_s / max(1, int(tally.latencies.histogram.sum()))
     return _Probe(1 - tally.good_share, is_stable, tuple(waits_s), mean_s, tally.latency["p99"])

@@ -340,8 +340,9 @@ def consumers_sentence(recommendation: Recommendation) -> str:
             if p95_s
             else ""
         )
+        in_line = f" by {count(plan.consumers, 'worker')}" if plan.consumers else ""
         return (
-            f"The answer is given in line; the queue carries each result to the subscribers, each of which has "
+            f"The answer is given in line{in_line}; the queue carries each result to the subscribers, each of which has "
             f"{count(plan.subscriber_consumers, 'consumer')}.{handled}"
         )
     if plan.queue_consumers is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 
 from advisor.advice.answers import answers_from
@@ -12,7 +13,9 @@ from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from simulator.experiment import simulate
-from simulator.result import ClassResult
+from simulator.result import ClassResult, DesignResult
+from simulator.scenario import Scenario
+from simulator.traces import Trace
 
 BATCH_EVALUATIONS: Mapping[str, Any] = {
     "template": "batch_enrichment",
@@ -147,3 +150,55 @@ def test_a_hybrid_that_answers_in_line_plans_the_consumers_of_its_events_and_not
     assert advice.evidence is not None
     handled_s = advice.evidence.styles["hybrid"].subscribers_p95_s
     assert handled_s is not None and handled_s < 0.16 + 0.05 + 0.05
+
+
+def of_hybrid(scenario: Scenario) -> DesignResult:
+    result = simulate(scenario.model_copy(update={"seed": 7, "jobs": 170_000}), replications=2, windows=False)
+    assert result.hybrid is not None
+    return result.hybrid
+
+
+def test_a_hybrid_has_the_fewest_consumers_that_keep_its_promises() -> None:
+    """In the peak 1.5 /s come, and each takes 10.7 s: 16 consumers are busy then, 5.4 on average, of 100 that are allowed."""
+    given = {
+        "template": "document_extraction",
+        "caller": {"kind": "end_user", "deadline_s": 60, "needs_immediate_response": True, "streams_response": False},
+        "volume": {"mean_rate_per_s": 0.5, "peak_to_mean": 3},
+        "processing": {"p50_s": 9, "p95_s": 24},
+        "provider": {"max_concurrency": 100, "requests_per_minute": 1000},
+        "failures": {"max_retries": 1, "backoff_cap_s": 2},
+        "synchronous": {"workers": 100, "client_timeout_s": 60, "hops": ["aws_api_gateway_rest"]},
+        "operations": {"max_workers": 100},
+    }
+    evaluation = Evaluation.from_answers(answers_from(given))
+    advice = advise(evaluation.answers, flips=False)
+    assert advice.style == "hybrid" and advice.plan is not None and advice.plan.consumers is not None
+    assert {queue.consumers for queue in advice.queues} == {advice.plan.consumers}
+    planned = of_hybrid(scenario_of(evaluation, advice.plan))
+    assert planned.good_share >= 0.99
+    for queue in advice.queues:
+        waited_s = planned.classes[queue.name].wait_s.p95
+        assert waited_s is not None and waited_s <= queue.max_wait_s
+    fewer = advice.plan.model_copy(update={"consumers": advice.plan.consumers - 2})
+    assert of_hybrid(scenario_of(evaluation, fewer)).good_share < 0.99
+
+
+def test_a_recording_has_the_fewest_consumers_that_keep_its_promises() -> None:
+    """0.5 /s that take 9.3 s each keep 4.7 of the 20 busy that are allowed; the answers say ten times as much arrives."""
+    arrivals_s = np.cumsum(np.random.default_rng(3).exponential(2.0, 9_000))
+    trace = Trace(arrivals_s - arrivals_s[0])
+    answers = answers_from(
+        {"template": "document_extraction", "volume": {"trace": "calm.csv", "mean_rate_per_s": 5, "peak_to_mean": 1}}
+    )
+    advice = advise(answers, trace=trace, flips=False)
+    assert advice.plan is not None and advice.plan.consumers is not None and 5 <= advice.plan.consumers <= 8
+    assert advice.evidence is not None
+    outcome = advice.evidence.styles["event_driven"]
+    assert outcome.conclusion == "meets"
+    waits_s = {name: one.wait_p95_s or 0.0 for name, one in outcome.classes.items()}
+    assert all(waits_s[queue.name] <= queue.max_wait_s for queue in advice.queues)
+    fewer = scenario_of(
+        Evaluation.from_answers(answers), advice.plan.model_copy(update={"consumers": advice.plan.consumers - 1})
+    )
+    urgent = simulate(fewer, trace=trace, replications=1, windows=False).event_driven.classes["urgent"].wait_s.p95
+    assert urgent is None or urgent > 0.9 * advice.queues[0].max_wait_s
