@@ -43,6 +43,14 @@ def decide_style(evaluation: Evaluation, evidence: Evidence | None, *, raisable:
     return StyleDecision(style, strength, float(decisions.score[0]), bool(decisions.feasible[0]), missing)
 
 
+def with_hybrid(concluded: Conclusions) -> Conclusions:
+    """A hybrid that is not simulated, since no force speaks for it now, is taken to do as well as the better of the others."""
+    if "hybrid" in concluded:
+        return concluded
+    best = min(concluded.values(), key=("meets", "unresolved", "misses").index)
+    return {**concluded, "hybrid": best}
+
+
 def missing_styles(concluded: Conclusions) -> frozenset[Style]:
     """Those that miss, or were not simulated because no force speaks for them."""
     return frozenset(each for each in ALL_STYLES if concluded.get(each, "misses") == "misses")

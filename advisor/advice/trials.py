@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from advisor.advice.answers import CLASSES, LEAVES
 from advisor.advice.brief_runs import brief_jobs, brief_shares
 from advisor.advice.contract import Evidence, Flip, FlipOutcome, Style
-from advisor.advice.decision import Conclusions, decide_concluded, decide_vectors, matters_if_raisable
+from advisor.advice.decision import Conclusions, decide_concluded, decide_vectors, matters_if_raisable, with_hybrid
 from advisor.advice.doubts import SURE_OF_STYLE
 from advisor.advice.evaluation import Decisions, Evaluation
 from advisor.advice.evidence import conclusions_of, evidence_jobs
@@ -492,7 +492,7 @@ def simulated_flips(
     except InvalidInput:
         return ()
     of_forces = find_flips(
-        evaluation, partial(decide_vectors, concluded=_with_hybrid(trials.concluded), raisable=raisable)
+        evaluation, partial(decide_vectors, concluded=with_hybrid(trials.concluded), raisable=raisable)
     )
     affordable = MOST_JOBS_TO_SEARCH // (TRIALS_A_NUMBER * max(1, jobs))
     numbers = SEARCHED[:affordable]
@@ -512,14 +512,6 @@ def simulated_flips(
         )
         flips = [flip for flip in checked if flip is not None]
     return tuple(sorted(flips, key=lambda flip: rank(flip, trials.now)))
-
-
-def _with_hybrid(concluded: Conclusions) -> Conclusions:
-    """A hybrid that is not simulated, since no force speaks for it now, is taken to do as well as the better of the others; it is tried."""
-    if "hybrid" in concluded:
-        return concluded
-    best = min(concluded.values(), key=("meets", "unresolved", "misses").index)
-    return {**concluded, "hybrid": best}
 
 
 def outcome_of(evaluation: Evaluation, concluded: Conclusions, *, raisable: bool | None = None) -> FlipOutcome:

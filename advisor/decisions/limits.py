@@ -20,13 +20,12 @@ SO_FAR_EVERY_S = 1.0
 
 SWEEP_JOBS = 500_000_000
 """All cells and designs together: two or three minutes on two cores."""
-PROPOSED_SWEEP_JOBS = 100_000_000
-"""Half a minute."""
+PROPOSED_SWEEP_JOBS = 400_000_000
+"""A minute or two."""
 PART_JOBS = 1_000_000
 """Half a second or so, unless a single cell needs more."""
 CELLS_A_PART = 20
 """Short cells also take time to advise on, and the map should fill in steadily."""
-MOST_CELLS = 2_500
 UNFINISHED_SWEEPS_CAP = 20
 LOOK_EVERY_S = 0.5
 """How often a worker checks whether its sweep was cancelled."""

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from advisor.advice.answers import Answers
-from advisor.sweeps.cells import CellRun, advise_and_cut, good_share, simulate_until_resolved, surer
+from advisor.advice.evaluation import Evaluation
+from advisor.advice.scenario import scenario_of
+from advisor.sweeps.cells import CellRun, good_share, simulate_until_resolved, surer
 from advisor.sweeps.contract import GoodShare
 from advisor.sweeps.grid import JOBS, require_jobs
 from core.errors import InvalidInput, Problem
@@ -74,7 +76,7 @@ def search_capacity(
     """
     require_deadline(answers)
     require_jobs(jobs, "trial")
-    _, cell_run = advise_and_cut(answers, jobs, seed)
+    cell_run = _whole_run(answers, jobs, seed)
     wanted = 1 - answers.caller.tolerated_miss_percent / 100
     start = answers.synchronous.workers
     search = CapacitySearch(cell_run, wanted, most_of(answers), _trial_runner(cell_run, trace, on_progress))
@@ -89,6 +91,11 @@ def search_capacity(
     )
 
 
+def _whole_run(answers: Answers, jobs: int, seed: int) -> CellRun:
+    """Peaks keep their length: a backlog gathers in them with fewer servers."""
+    return CellRun.from_scenario(scenario_of(Evaluation.from_answers(answers)), jobs, seed)
+
+
 def require_deadline(answers: Answers) -> None:
     """Raise InvalidInput if there is no deadline to meet."""
     if answers.caller.deadline_s is None:
@@ -101,7 +108,7 @@ def most_of(answers: Answers) -> int:
 
 def estimate_of_trial(answers: Answers, jobs: int, trace: Trace | None) -> Estimate:
     """Of the largest trial."""
-    _, cell_run = advise_and_cut(answers, jobs, 1)
+    cell_run = _whole_run(answers, jobs, 1)
     return estimate(cell_run.scenario.with_servers(most_of(answers)), trace, cell_run.replications)
 
 

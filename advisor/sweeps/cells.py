@@ -2,23 +2,34 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import TypeVar
 
-from advisor.advice.answers import Answers
-from advisor.advice.contract import Recommendation
+from advisor.advice.contract import Style
+from advisor.advice.decision import decide_concluded, with_hybrid
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.recommendation import recommend
+from advisor.advice.evidence import shortened, shortest_peak_s
 from advisor.advice.scenario import counts_every_job, scenario_of
 from advisor.sweeps.contract import Cell, GoodShare, SweepResult
 from advisor.sweeps.grid import Grid, GridPoint
+from advisor.sweeps.refinement import (
+    CellBlock,
+    CellKind,
+    Index,
+    coarse_blocks,
+    differing,
+    divide,
+    indexed_cells,
+    kind_of_estimate,
+)
 from simulator.arrivals import BacklogArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
 from simulator.experiment import estimate, simulate
 from simulator.plan import jobs_of
 from simulator.replications import OnProgress, Progress, warm
-from simulator.result import DesignResult, Result
+from simulator.result import Conclusion, DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.traces import Trace
 
@@ -36,6 +47,8 @@ Source of the ratio: ln .01 / ln .05, the widths of the exact intervals without 
 LONGEST_CELL = 16
 """At most this many times the jobs that were asked for, whole cycles of peaks included."""
 REPORT_S = 0.2
+CELLS_A_STEP_OF_A_LINE = 5
+"""As measured on maps with one line."""
 
 
 @dataclass(frozen=True)
@@ -73,28 +86,44 @@ class CellRun:
         return self.replications * jobs_of(self.scenario, trace)
 
 
-def advise_and_cut(answers: Answers, jobs: int, seed: int) -> tuple[Recommendation, CellRun]:
-    evaluation = Evaluation.from_answers(answers)
-    recommendation = recommend(evaluation, flips=False)
-    return recommendation, CellRun.from_scenario(scenario_of(evaluation), jobs, seed)
+def brief_cell_run(evaluation: Evaluation, jobs: int, seed: int) -> CellRun:
+    """A cycle of peaks in which no backlog gathers is shortened, as for the evidence of the advice."""
+    scenario = scenario_of(evaluation)
+    return CellRun.from_scenario(
+        shortened(scenario, jobs, shortest_peak_s=shortest_peak_s(evaluation, scenario)), jobs, seed
+    )
 
 
 def simulate_cell(
     grid: Grid, point: GridPoint, trace: Trace | None = None, on_progress: OnProgress | None = None
 ) -> Cell:
     """Runs on this thread alone. What `on_progress` raises stops it."""
-    recommendation, run = advise_and_cut(grid.answers_at(point), grid.jobs, grid.seed)
+    evaluation = Evaluation.from_answers(grid.answers_at(point))
+    run = brief_cell_run(evaluation, grid.jobs, grid.seed)
     result = simulate_until_resolved(run, LONGEST_CELL, trace, on_progress)
     x, y = point
     return Cell(
         x=x,
         y=y,
-        style=recommendation.style,
+        style=_style(evaluation, run.scenario, result),
         verdict=result.verdict,
         margin=_margin(run.scenario, result.synchronous, result.event_driven),
         synchronous=good_share(result.synchronous, run.scenario),
         event_driven=good_share(result.event_driven, run.scenario),
     )
+
+
+def _style(evaluation: Evaluation, scenario: Scenario, result: Result) -> Style:
+    """What the forces choose of the styles that meet the deadline here, as in the advice; without a deadline, of all."""
+    decisions = evaluation.decisions
+    if scenario.deadline_s is not None:
+        wanted = wanted_share(scenario)
+        concluded: dict[Style, Conclusion] = {
+            "synchronous": share_of_design(result.synchronous, scenario).conclude(wanted),
+            "event_driven": share_of_design(result.event_driven, scenario).conclude(wanted),
+        }
+        decisions = decide_concluded(evaluation.facts, decisions, with_hybrid(concluded))
+    return decisions.outcome()[0]
 
 
 def simulate_until_resolved(
@@ -144,37 +173,81 @@ def _margin(scenario: Scenario, *designs: DesignResult) -> float | None:
 def sweep(
     grid: Grid, trace: Trace | None = None, on_progress: OnProgress | None = None, threads: int | None = None
 ) -> SweepResult:
-    """Every cell, in this process's threads (the kernel releases the GIL); pages spread them over rq jobs instead.
+    """The coarse grid, then the blocks in which the answer changes, in this process's threads (the kernel releases the GIL).
 
-    What `on_progress` raises stops the sweep and propagates.
+    Pages spread them over rq jobs instead. What `on_progress` raises stops the sweep and propagates.
     """
     began = time.perf_counter()
     warm(on_progress)
+    report = on_progress or (lambda _: None)
     with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="sweep") as pool:
-        futures = [pool.submit(simulate_cell, grid, point, trace) for point in grid.points()]
         try:
-            _watch(futures, on_progress or (lambda _: None))
+            coarse = _all([pool.submit(simulate_cell, grid, point, trace) for point in grid.points()], report, "cells")
+            known = indexed_cells(sweep_result(grid, coarse))
+            blocks = blocks_to_divide(grid, known)
+            parts = [pool.submit(simulate_block, grid, block, known, trace) for block in blocks]
+            refined = [cell for part in _all(parts, report, "blocks where the answer changes") for cell in part]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    return sweep_result(grid, [*coarse, *refined], round(time.perf_counter() - began, 3))
+
+
+def sweep_result(grid: Grid, cells: Iterable[Cell], elapsed_s: float = 0.0) -> SweepResult:
+    """Each cell once, row by row: neighbouring blocks share the cells of their edges."""
+    once = {(cell.y or 0.0, cell.x): cell for cell in cells}
     return SweepResult(
         x=grid.x,
         y=grid.y,
         jobs=grid.jobs,
         seed=grid.seed,
-        cells=tuple(future.result() for future in futures),
-        elapsed_s=round(time.perf_counter() - began, 3),
+        coarse_step=grid.coarse_step,
+        cells=tuple(cell for _, cell in sorted(once.items())),
+        elapsed_s=elapsed_s,
     )
 
 
-def _watch(futures: list[Future[Cell]], on_progress: Callable[[Progress], None]) -> None:
+def blocks_of(grid: Grid) -> list[CellBlock]:
+    return coarse_blocks(*grid.shape, grid.coarse_step) if grid.y else []
+
+
+def blocks_to_divide(grid: Grid, known: Mapping[Index, Cell]) -> list[CellBlock]:
+    return differing(blocks_of(grid), {index: kind_of_estimate(cell) for index, cell in known.items()})
+
+
+def simulate_block(
+    grid: Grid,
+    block: CellBlock,
+    known: Mapping[Index, Cell],
+    trace: Trace | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[Cell]:
+    """The cells along the line in the block at which the answer changes; those that are known are not simulated again."""
+    simulated: dict[Index, Cell] = {}
+
+    def kind_at(index: Index) -> CellKind:
+        cell = known.get(index) or simulated.get(index)
+        if cell is None:
+            cell = simulated[index] = simulate_cell(grid, grid.point_at(index), trace, on_progress)
+        return kind_of_estimate(cell)
+
+    for _ in divide(block, kind_at):
+        pass
+    return list(simulated.values())
+
+
+Done = TypeVar("Done")
+
+
+def _all(futures: list[Future[Done]], on_progress: Callable[[Progress], None], parts: str) -> list[Done]:
     pending = set(futures)
     while pending:
         ended, pending = wait(pending, timeout=REPORT_S, return_when=FIRST_COMPLETED)
         for future in ended:
             future.result()
         done = len(futures) - len(pending)
-        on_progress(Progress(f"{done} of {len(futures)} cells", done / len(futures)))
+        on_progress(Progress(f"{done} of {len(futures)} {parts}", done / len(futures)))
+    return [future.result() for future in futures]
 
 
 @dataclass(frozen=True)
@@ -187,10 +260,19 @@ class Load:
 
 
 def load_of(grid: Grid, trace: Trace | None) -> Load:
-    runs = [advise_and_cut(grid.answers_at(point), grid.jobs, grid.seed)[1] for point in _corners_and_middle(grid)]
+    runs = [
+        brief_cell_run(Evaluation.from_answers(grid.answers_at(point)), grid.jobs, grid.seed)
+        for point in _corners_and_middle(grid)
+    ]
     estimates = [estimate(run.scenario, trace, run.replications) for run in runs]
     jobs = [max(1, one.jobs) for one in estimates]
     return Load(max(jobs), sum(jobs) / len(jobs), max(one.memory_bytes for one in estimates))
+
+
+def expected_cells(grid: Grid) -> int:
+    """Of the coarse grid, and along a line from one end of the map to the other at which the answer changes."""
+    columns, rows = grid.shape
+    return grid.size + (CELLS_A_STEP_OF_A_LINE * max(columns, rows) if grid.coarse_step > 1 else 0)
 
 
 def _corners_and_middle(grid: Grid) -> Iterator[GridPoint]:

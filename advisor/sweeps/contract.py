@@ -12,7 +12,7 @@ from advisor.advice.contract import Style
 from core.errors import InvalidInput, Problem
 from core.values import Value
 
-FEWEST_STEPS, MOST_STEPS = 2, 50
+FEWEST_STEPS, MOST_STEPS = 2, 61
 SHAPE = "FIELD=LOW:HIGH:STEPS"
 
 
@@ -67,10 +67,6 @@ class SweepAxis(Value):
     def high(self) -> float:
         return self.values[-1]
 
-    def within(self, count: int) -> tuple[float, ...]:
-        """For borders between cells: equal steps, not rounded for integer answers."""
-        return tuple(np.linspace(self.low, self.high, count).tolist())
-
 
 def _invalid(name: str, reason: str) -> InvalidInput:
     return InvalidInput([Problem(name, reason)])
@@ -93,7 +89,7 @@ class GoodShare(Value):
 
 
 class Cell(Value):
-    """One point of the grid: what the advice says there, and what both designs did there."""
+    """One point of the grid: what both designs did there, and which style the forces choose of those that met the deadline."""
 
     x: float
     y: float | None = None
@@ -104,21 +100,20 @@ class Cell(Value):
     synchronous: GoodShare
     event_driven: GoodShare
 
-    @property
-    def disagrees(self) -> bool:
-        """Whether the advice names a design that misses a deadline which the other one meets."""
-        met = (self.verdict,) if isinstance(self.verdict, str) else tuple(self.verdict)
-        other = {"synchronous": "event_driven", "event_driven": "synchronous"}.get(self.style)
-        return other is not None and other in met and self.style not in met
-
 
 class SweepResult(Value):
-    """The whole map. A cancelled sweep keeps the cells that were done."""
+    """The whole map: the cells that were simulated, none of them twice.
+
+    A fine grid is simulated where the answer changes: a cell that is left out lies in a block whose corners agree. A cancelled sweep keeps the
+    cells that were done.
+    """
 
     schema_: Literal["crossover/sweep@1"] = Field(default="crossover/sweep@1", alias="schema")
     x: SweepAxis
     y: SweepAxis | None = None
     jobs: int
     seed: int
+    coarse_step: int = 1
+    """All cells at every n-th value along each axis are simulated, and the last of each."""
     cells: Annotated[tuple[Cell, ...], Field(strict=False)]
     elapsed_s: float

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.variations import changed, in_order
 from advisor.sweeps.contract import SweepAxis
+from advisor.sweeps.refinement import Index, coarse_places, coarse_step_of
 from core.errors import InvalidInput, Problem
 
 FEWEST_CELL_JOBS, MOST_CELL_JOBS = 1_000, 1_000_000
@@ -22,15 +23,39 @@ class Grid:
     y: SweepAxis | None = None
     jobs: int = JOBS
     seed: int = 1
+    coarse_step: int = 1
+    """Every n-th value along each axis is simulated first."""
 
     def points(self) -> Iterator[GridPoint]:
-        for y in self.y.values if self.y else (None,):
-            for x in self.x.values:
-                yield x, y
+        """Of the coarse grid, row by row."""
+        return (self.point_at(index) for index in self._coarse())
 
     @property
     def size(self) -> int:
-        return len(self.x.values) * (len(self.y.values) if self.y else 1)
+        """Of the coarse grid."""
+        return sum(1 for _ in self._coarse())
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Columns and rows of the whole grid."""
+        return len(self.x.values), len(self.y.values) if self.y else 1
+
+    def point_at(self, index: Index) -> GridPoint:
+        column, row = index
+        return self.x.values[column], self.y.values[row] if self.y else None
+
+    def border(self) -> Iterator[GridPoint]:
+        """The outermost points: answers that contradict each other do so at one of them."""
+        columns, rows = self.shape
+        for row in range(rows):
+            inner = row not in (0, rows - 1)
+            yield from (self.point_at((column, row)) for column in ({0, columns - 1} if inner else range(columns)))
+
+    def _coarse(self) -> Iterator[Index]:
+        columns, rows = self.shape
+        for row in coarse_places(rows, self.coarse_step):
+            for column in coarse_places(columns, self.coarse_step):
+                yield column, row
 
     def answers_at(self, point: GridPoint) -> Answers:
         """Move what moves along (p50 with p95, the other shares with one) unless it is the other axis.
@@ -51,8 +76,8 @@ def build_grid(answers: Answers, x: SweepAxis, y: SweepAxis | None = None, jobs:
     require_jobs(jobs, "cell")
     if y is not None and y.field == x.field:
         raise InvalidInput([Problem("y", f"{y.field} is varied by x already")])
-    made = Grid(answers, x, y, jobs, seed)
-    for point in made.points():
+    made = Grid(answers, x, y, jobs, seed, coarse_step_of(x, y))
+    for point in made.border():
         try:
             made.answers_at(point)
         except InvalidInput as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.contract import Recommendation
+from advisor.advice.contract import FlipOutcome, Recommendation
 from advisor.advice.questionnaire import SECTIONS
 from advisor.advice.variations import reach
 
@@ -18,7 +18,7 @@ PAST = 1.3
 
 @dataclass(frozen=True)
 class Proposal:
-    """The range that a map would begin with, and whether the style turns in it."""
+    """The range that a map would begin with, and whether the style turns in it, or whether any style meets the deadline."""
 
     field: str
     low: float
@@ -32,7 +32,7 @@ def proposals(answers: Answers, recommendation: Recommendation) -> tuple[Proposa
     turning = {
         flip.field: float(flip.to)
         for flip in reversed(recommendation.flips)
-        if flip.becomes.feasible and flip.becomes.style != recommendation.style and type(flip.to) in (int, float)
+        if type(flip.to) in (int, float) and _turns(flip.becomes, recommendation)
     }
     asked = [
         question.path
@@ -44,6 +44,10 @@ def proposals(answers: Answers, recommendation: Recommendation) -> tuple[Proposa
     paths = [path for path in dict.fromkeys(order) if path in asked and path in base]
     candidates = (_proposal(path, float(base[path][0]), turning.get(path), *reach(path, base)) for path in paths)
     return tuple(proposal for proposal in candidates if proposal is not None)
+
+
+def _turns(there: FlipOutcome, here: Recommendation) -> bool:
+    return there.feasible != here.feasible or (there.feasible and there.style != here.style)
 
 
 def _proposal(path: str, value: float, turn: float | None, lowest: float, highest: float) -> Proposal | None:

@@ -18,14 +18,14 @@ from advisor.decisions import stored
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.external_endpoint import OUTSIDE, endpoint_for
 from advisor.decisions.jobs.leased_work import LeasedWork, persist
+from advisor.decisions.jobs.queue_notifier import MAPS, notify_on_commit
 from advisor.decisions.models import QueueLook, Run, SweepKind, SweepPart
 from advisor.decisions.services.leases import Lease, PartLease, RunLease, claim_part, claim_run, worker_name
 from advisor.decisions.services.queue_looks import claim_look, observable_brokers
 from advisor.decisions.services.recordings import read_stored_trace
-from advisor.decisions.services.sweeps import CELLS
+from advisor.decisions.services.sweeps import CELLS, simulate_part
 from advisor.reports.queue_words import queue_facts
 from advisor.sweeps.capacity_search import search_capacity
-from advisor.sweeps.cells import simulate_cell
 from core.errors import CannotRun, InvalidInput, Problem
 from simulator.live.errors import RunBroken
 from simulator.replications import OnProgress, Progress
@@ -45,8 +45,16 @@ def run_simulation(run_id: str, engines: Mapping[str, Engine] = ENGINES) -> None
 
 
 def run_part(part_id: str) -> None:
-    """Claim the part, simulate its cells on this thread, and write them. A part that is not queued is left alone."""
+    """Claim the part, simulate its cells on this thread, and write them. A part that is not queued is left alone.
+
+    Workers are notified of the parts that follow the last one of a map's coarse grid.
+    """
     _claim_and_work(part_id, claim_part, PartLease, _simulate_part)
+    part = SweepPart.objects.select_related("sweep").filter(pk=part_id).first()
+    if part is not None and not part.is_refining:
+        following = part.sweep.parts.queued().filter(first__gte=part.sweep.size)
+        notify_on_commit(MAPS, list(following.values_list("id", "attempt")))
+    close_old_connections()
 
 
 def look_at_queues(look_id: str) -> None:
@@ -135,10 +143,7 @@ def _simulate_part(lease: PartLease, on_progress: OnProgress) -> str:
         return stored.dump(
             search_capacity(answers, jobs=sweep.jobs, seed=sweep.seed, trace=recorded, on_progress=on_progress)
         )
-    grid = sweep.grid
-    points = list(grid.points())[part.first : part.first + part.cells]
-    cells = tuple(simulate_cell(grid, point, recorded, on_progress) for point in points)
-    return CELLS.dump_json(cells, by_alias=True).decode()
+    return CELLS.dump_json(simulate_part(part, recorded, on_progress), by_alias=True).decode()
 
 
 def _live_options(run: Run) -> dict[str, Any]:

@@ -68,8 +68,10 @@ class Sweep(models.Model):
     jobs = models.PositiveIntegerField()
     """Per cell and design."""
     seed = models.PositiveIntegerField(default=1)
+    coarse_step = models.PositiveSmallIntegerField(default=1)
+    """Of a map: every n-th value along each axis is simulated first, then the blocks in which the answer changes."""
     size = models.PositiveIntegerField()
-    """Number of cells."""
+    """Number of cells of the coarse grid."""
 
     state = models.CharField(max_length=10, choices=SweepState.choices, default=SweepState.QUEUED)
     error_text = models.TextField(blank=True, default="")
@@ -115,7 +117,7 @@ class Sweep(models.Model):
 
     @property
     def grid(self) -> Grid:
-        return Grid(self.revision.answers, self.x_axis, self.y_axis, self.jobs, self.seed)
+        return Grid(self.revision.answers, self.x_axis, self.y_axis, self.jobs, self.seed, self.coarse_step)
 
     @property
     def x_axis(self) -> SweepAxis:
@@ -145,8 +147,9 @@ class SweepPart(LeasedTask):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sweep = models.ForeignKey(Sweep, on_delete=models.CASCADE, related_name="parts")
     first = models.PositiveIntegerField()
-    """Index of its first cell among the grid's points."""
+    """Index of its first cell in the coarse grid; from `sweep.size` on, of its first block among the grid's blocks."""
     cells = models.PositiveIntegerField()
+    """Number of cells, or of blocks."""
     state = models.CharField(max_length=10, choices=PartState.choices, default=PartState.QUEUED)
     cells_json = models.TextField(blank=True, default="")
     """A JSON list of Cells when it is done; of a search a ServerRequirement."""
@@ -174,5 +177,12 @@ class SweepPart(LeasedTask):
             ),
         ]
 
+    @property
+    def is_refining(self) -> bool:
+        return self.sweep.kind == SweepKind.MAP and self.first >= self.sweep.size
+
     def __str__(self) -> str:
+        if self.is_refining:
+            first = self.first - self.sweep.size
+            return f"blocks {first} to {first + self.cells - 1} of {self.sweep_id} ({self.state})"
         return f"cells {self.first} to {self.first + self.cells - 1} of {self.sweep_id} ({self.state})"

@@ -23,6 +23,7 @@ from advisor.decisions.models import (
     SweepState,
 )
 from advisor.decisions.models.leased_task import QUEUED
+from advisor.decisions.services.sweeps import add_refining_parts
 from simulator.replications import Progress
 from simulator.result import Result, SoFar
 
@@ -248,11 +249,13 @@ def claim_part(part_id: UUID, now: datetime, worker: str = "") -> int | None:
 
 
 def end_complete(now: datetime, sweeps: "QuerySet[Sweep]") -> int:
+    """A map whose coarse grid is done is refined first."""
     left = SweepPart.objects.exclude(state=PartState.DONE).values("sweep_id")
-    complete = sweeps.filter(state__in=UNFINISHED).exclude(pk__in=left).values("pk")
-    return Sweep.objects.filter(pk__in=list(complete.values_list("pk", flat=True)), state__in=UNFINISHED).update(
-        state=SweepState.SUCCEEDED, finished_at=now
-    )
+    complete = list(sweeps.filter(state__in=UNFINISHED).exclude(pk__in=left).select_related("revision"))
+    for sweep in complete:
+        add_refining_parts(sweep)
+    ended = Sweep.objects.filter(pk__in=[sweep.pk for sweep in complete], state__in=UNFINISHED).exclude(pk__in=left)
+    return ended.update(state=SweepState.SUCCEEDED, finished_at=now)
 
 
 def reconcile_sweeps(now: datetime) -> Reconciled:

@@ -10,12 +10,23 @@ from advisor.decisions.services.recordings import find_trace, read_stored_trace
 from advisor.decisions.services.requests import find_requested, new_request, require_same_revision
 from advisor.sweeps import contract
 from advisor.sweeps.capacity_search import ServerRequirement, estimate_of_trial, most_of, require_deadline
-from advisor.sweeps.cells import load_of
+from advisor.sweeps.cells import (
+    blocks_of,
+    blocks_to_divide,
+    expected_cells,
+    load_of,
+    simulate_block,
+    simulate_cell,
+    sweep_result,
+)
 from advisor.sweeps.contract import Cell, SweepAxis
 from advisor.sweeps.grid import JOBS, Grid, build_grid, require_jobs
+from advisor.sweeps.refinement import indexed_cells
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
+from simulator.replications import OnProgress
+from simulator.traces import Trace as LoadedTrace
 
 TRIALS = 32
 """The most numbers that a search tries."""
@@ -74,11 +85,6 @@ def _save_request(
 
 
 def _checked(revision: Revision, asked: SweepRequest) -> Grid:
-    size = len(asked.x.values) * (len(asked.y.values) if asked.y else 1)
-    if size > limits.MOST_CELLS:
-        raise InvalidInput(
-            [Problem("x", f"{size:,} cells are over the limit of {limits.MOST_CELLS:,}; give fewer steps")]
-        )
     return build_grid(revision.answers, asked.x, asked.y, asked.jobs, asked.seed)
 
 
@@ -86,7 +92,14 @@ def _fields(wanted: Grid) -> dict[str, Any]:
     x, y = wanted.x, wanted.y
     across = {"x_field": x.field, "x_low": x.low, "x_high": x.high, "x_steps": len(x.values)}
     up = {"y_field": y.field, "y_low": y.low, "y_high": y.high, "y_steps": len(y.values)} if y else {}
-    return {**across, **up, "jobs": wanted.jobs, "seed": wanted.seed, "size": wanted.size}
+    return {
+        **across,
+        **up,
+        "jobs": wanted.jobs,
+        "seed": wanted.seed,
+        "size": wanted.size,
+        "coarse_step": wanted.coarse_step,
+    }
 
 
 def _require_map_fits(wanted: Grid, trace: Trace | None) -> int:
@@ -95,9 +108,10 @@ def _require_map_fits(wanted: Grid, trace: Trace | None) -> int:
     if load.memory_bytes > limits.RUN_MEMORY_BYTES:
         sentence = f"a cell would need about {load.memory_bytes / 1e9:.1f} GB of memory, over the limit of {limits.RUN_MEMORY_BYTES / 1e9:.1f} GB"
         raise InvalidInput([Problem("jobs", f"{sentence}; simulate fewer jobs, or a shorter recording")])
-    if load.mean_jobs * wanted.size > limits.SWEEP_JOBS:
+    cells = expected_cells(wanted)
+    if load.mean_jobs * cells > limits.SWEEP_JOBS:
         sentence = (
-            f"{wanted.size:,} cells would simulate about {load.mean_jobs * wanted.size / 1e6:,.0f} million requests in both designs, over the "
+            f"{cells:,} cells would simulate about {load.mean_jobs * cells / 1e6:,.0f} million requests in both designs, over the "
             f"limit of {limits.SWEEP_JOBS / 1e6:,.0f} million; give fewer steps, lower rates, or fewer requests a cell"
         )
         raise InvalidInput([Problem("jobs", sentence)])
@@ -154,13 +168,28 @@ def find_requirement(sweep: Sweep) -> ServerRequirement | None:
 
 def read_cells(sweep: Sweep) -> contract.SweepResult:
     done = sweep.parts.filter(state=PartState.DONE).order_by("first").values_list("cells_json", flat=True)
-    cells = [cell for text in done for cell in CELLS.validate_json(text)]
+    cells = (cell for text in done for cell in CELLS.validate_json(text))
     took = sweep.finished_at - sweep.started_at if sweep.finished_at and sweep.started_at else None
-    return contract.SweepResult(
-        x=sweep.x_axis,
-        y=sweep.y_axis,
-        jobs=sweep.jobs,
-        seed=sweep.seed,
-        cells=tuple(cells),
-        elapsed_s=round(took.total_seconds(), 3) if took else 0,
+    return sweep_result(sweep.grid, cells, round(took.total_seconds(), 3) if took else 0)
+
+
+def add_refining_parts(sweep: Sweep) -> None:
+    """Queue the blocks of a map in which the answer changes, once its coarse grid is done; nothing if they have been."""
+    if sweep.kind != SweepKind.MAP or sweep.coarse_step == 1 or sweep.parts.filter(first__gte=sweep.size).exists():
+        return
+    grid = sweep.grid
+    wanted = set(blocks_to_divide(grid, indexed_cells(read_cells(sweep))))
+    places = [place for place, block in enumerate(blocks_of(grid)) if block in wanted]
+    SweepPart.objects.bulk_create(
+        [SweepPart(sweep=sweep, first=sweep.size + place, cells=1) for place in places], ignore_conflicts=True
     )
+
+
+def simulate_part(part: SweepPart, trace: LoadedTrace | None, on_progress: OnProgress) -> tuple[Cell, ...]:
+    sweep, grid = part.sweep, part.sweep.grid
+    if not part.is_refining:
+        points = list(grid.points())[part.first : part.first + part.cells]
+        return tuple(simulate_cell(grid, point, trace, on_progress) for point in points)
+    first, known = part.first - sweep.size, indexed_cells(read_cells(sweep))
+    blocks = blocks_of(grid)[first : first + part.cells]
+    return tuple(cell for block in blocks for cell in simulate_block(grid, block, known, trace, on_progress))

@@ -1,17 +1,14 @@
 """A sweep of one answer for plotly.js: both good shares with intervals, what is asked, and where the advice turns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
-from advisor.advice.evaluation import ALL_STYLES
 from advisor.reports.document.answers import QUESTIONS
 from advisor.reports.maps.words import axis_title
 from advisor.reports.palette import DASHES, Palette
 from advisor.reports.plotly_theme import PLAIN_AXIS, themed_figure, upright, words_above, words_at
 from advisor.reports.wording import design_name
-from advisor.sweeps.advised_map import AdvisedMap
 from advisor.sweeps.capacity_search import DESIGNS
 from advisor.sweeps.contract import Cell, GoodShare, SweepResult
 from core.numbers import percent
@@ -22,9 +19,9 @@ Upright = tuple[float, str, str, str]
 """A line across the plot: its place, its words, its colour, its dash."""
 
 
-def shares_figure(sweep: SweepResult, border: AdvisedMap, here: float, palette: Palette) -> dict[str, Any]:
+def shares_figure(sweep: SweepResult, here: float, palette: Palette) -> dict[str, Any]:
     """In percent. A design that grows without end has a gap: its share depends on how long it was watched."""
-    uprights = list(_uprights(sweep, border, here, palette))
+    uprights = list(_uprights(sweep, here, palette))
     unit = QUESTIONS[sweep.x.field].unit
     axis = PLAIN_AXIS | {"gridcolor": palette.grid}
     return themed_figure(
@@ -46,16 +43,13 @@ def shares_figure(sweep: SweepResult, border: AdvisedMap, here: float, palette: 
     )
 
 
-def turns(border: AdvisedMap) -> list[tuple[float, str]]:
-    style = border.style[0]
-    return [
-        (float(border.x[place] + border.x[place + 1]) / 2, ALL_STYLES[int(style[place + 1])])
-        for place in np.flatnonzero(np.diff(style))
-    ]
+def turns(cells: Sequence[Cell]) -> list[tuple[float, str]]:
+    """Where the advised style changes between neighbouring cells, and to what."""
+    return [((one.x + other.x) / 2, other.style) for one, other in pairwise(cells) if one.style != other.style]
 
 
-def _uprights(sweep: SweepResult, border: AdvisedMap, here: float, palette: Palette) -> Iterator[Upright]:
-    for x, style in turns(border):
+def _uprights(sweep: SweepResult, here: float, palette: Palette) -> Iterator[Upright]:
+    for x, style in turns(sweep.cells):
         yield x, f"advice: {design_name(style)} from here", palette.of(style), "solid"
     if sweep.x.values[0] <= here <= sweep.x.values[-1]:
         yield here, "this workload", palette.muted, "solid"

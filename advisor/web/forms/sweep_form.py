@@ -13,15 +13,16 @@ from advisor.decisions.models import Sweep, Trace
 from advisor.decisions.services.recordings import read_stored_trace
 from advisor.decisions.services.sweeps import SweepRequest
 from advisor.reports.document.answers import QUESTIONS
-from advisor.sweeps.cells import load_of
+from advisor.sweeps.cells import expected_cells, load_of
 from advisor.sweeps.contract import SweepAxis
 from advisor.sweeps.grid import JOBS, Grid, build_grid
 from advisor.sweeps.proposals import Proposal
+from advisor.sweeps.refinement import coarse_step_of
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.questions import sentence_of
 from core.errors import InvalidInput, Problem
 
-OFFERED_STEPS = (20, 16, 12, 10, 8, 6, 5)
+OFFERED_STEPS = (61, 49, 37, 25, 20, 16, 12, 10, 8, 6, 5)
 LONGEST_SWEEP_TEXT = 60
 """Longer texts are cut off."""
 
@@ -50,7 +51,7 @@ class AxisField:
 
     @property
     def words(self) -> str:
-        return "Across" if self.name == "x" else "Upwards"
+        return "From left to right" if self.name == "x" else "From bottom to top"
 
     def axis(self) -> SweepAxis:
         low, high = (
@@ -135,13 +136,15 @@ def _no_axis(given: QueryDict, name: str, known: Mapping[str, Proposal]) -> str:
 
 def _steps(x: Proposal, y: Proposal | None, answers: Answers, trace: Trace | None) -> int:
     """The most steps along each axis within `PROPOSED_SWEEP_JOBS`; a load with peaks is simulated over whole days."""
-    ends = (
-        SweepAxis.from_steps(x.field, x.low, x.high, 2),
-        SweepAxis.from_steps(y.field, y.low, y.high, 2, "y") if y else None,
-    )
-    a_cell = load_of(Grid(answers, *ends), read_stored_trace(trace) if trace else None).mean_jobs
-    axes = 2 if y else 1
-    return next((steps for steps in OFFERED_STEPS if a_cell * steps**axes <= PROPOSED_SWEEP_JOBS), OFFERED_STEPS[-1])
+
+    def grid(steps: int) -> Grid:
+        across = SweepAxis.from_steps(x.field, x.low, x.high, steps)
+        up = SweepAxis.from_steps(y.field, y.low, y.high, steps, "y") if y else None
+        return Grid(answers, across, up, coarse_step=coarse_step_of(across, up))
+
+    a_cell = load_of(grid(2), read_stored_trace(trace) if trace else None).mean_jobs
+    fits = (steps for steps in OFFERED_STEPS if a_cell * expected_cells(grid(steps)) <= PROPOSED_SWEEP_JOBS)
+    return next(fits, OFFERED_STEPS[-1])
 
 
 def _second_axis(offered: Sequence[Proposal], x: Proposal, answers: Answers) -> str:

@@ -1,7 +1,7 @@
 """Crossover maps of a decision, and searches for the fewest workers or consumers."""
 
 import uuid
-from functools import lru_cache
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import replace_url
 
 from advisor.advice.answer_vectors import vectors_of
-from advisor.advice.answers import Answers
-from advisor.advice.evaluation import ALL_STYLES
-from advisor.decisions import jobs, stored
-from advisor.decisions.models import Decision, Sweep, SweepKind, SweepState
+from advisor.advice.questionnaire import SECTIONS
+from advisor.decisions import jobs
+from advisor.decisions.models import Decision, PartState, Sweep, SweepKind, SweepState
 from advisor.decisions.services.leases import WORKER_DIED
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.simulated_advice import advise_revision
@@ -29,18 +28,14 @@ from advisor.reports.maps.figure import Here, map_figure, on_axis
 from advisor.reports.maps.words import (
     KINDS,
     VERDICT_LETTERS,
-    axis_name,
     axis_words,
-    counted,
-    disagreement,
     finding,
     map_table,
+    shares_of_map,
 )
 from advisor.reports.wording import design_name, listed
-from advisor.sweeps.advised_map import AdvisedMap, build_advised_map
 from advisor.sweeps.cells import WHOLE_CYCLES
-from advisor.sweeps.contract import SweepAxis
-from advisor.sweeps.grid import Grid
+from advisor.sweeps.contract import SweepResult
 from advisor.sweeps.proposals import proposals
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
@@ -51,7 +46,7 @@ from advisor.web.refusals import refusal
 from advisor.web.responses import download, drawings, is_dark
 from advisor.web.views.runs import UNTAKEN
 from core.errors import InvalidInput
-from core.numbers import count
+from core.numbers import count, percent
 
 SHOWN_SWEEPS = 20
 """Maps of a decision that are listed, the latest first."""
@@ -123,7 +118,7 @@ def sweep_figure(request: MemberRequest, sweep_id: UUID) -> HttpResponse:
     sweep = find_sweep(request, sweep_id, SweepKind.MAP)
     if "csv" in request.GET:
         return download(csv_of_table(map_table(read_cells(sweep))), "text/csv; charset=utf-8", "crossover-map.csv")
-    drawn = map_figure(read_cells(sweep), _advised_map(sweep), _here(sweep), is_dark(request))
+    drawn = map_figure(read_cells(sweep), _here(sweep), is_dark(request))
     return drawings(drawn, is_final=not sweep.active)
 
 
@@ -142,7 +137,7 @@ def _form_context(request: MemberRequest, decision: Decision, form: SweepForm) -
         "revision": revision,
         "form": form,
         "turning": [(one.field, QUESTIONS[one.field].label) for one in offered if one.turns],
-        "others": [(one.field, QUESTIONS[one.field].label) for one in offered if not one.turns],
+        "others": _by_section({one.field for one in offered if not one.turns}),
         "searches": earlier.filter(kind=SweepKind.FEWEST)[:SHOWN_SWEEPS],
         "sweeps": [(sweep, _axes_words(sweep)) for sweep in earlier.maps()[:SHOWN_SWEEPS]],
         "may_edit": may_edit(request.user, decision.workspace),
@@ -150,9 +145,17 @@ def _form_context(request: MemberRequest, decision: Decision, form: SweepForm) -
     }
 
 
+def _by_section(fields: Collection[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The titles of sections, each with its fields and their labels."""
+    sections = (
+        (section.title, [(one.path, one.label) for one in section.questions if one.path in fields])
+        for section in SECTIONS
+    )
+    return [(title, questions) for title, questions in sections if questions]
+
+
 def _axes_words(sweep: Sweep) -> str:
-    across = axis_name(sweep.x_field)
-    return f"{across} against {axis_name(sweep.y_field)}" if sweep.y_field else across
+    return listed([f"“{QUESTIONS[field].label}”" for field in (sweep.x_field, sweep.y_field) if field])
 
 
 def _sweep_context(request: MemberRequest, sweep: Sweep) -> dict[str, Any]:
@@ -178,22 +181,26 @@ def _search_context(search: Sweep) -> dict[str, Any]:
 def _map_context(sweep: Sweep) -> dict[str, Any]:
     """The map so far; its table once it has ended."""
     so_far = read_cells(sweep)
-    done, line, headline = len(so_far.cells), _line_sentence(_advised_map(sweep)), finding(so_far)
-    against = disagreement(so_far.cells) if done else ""
-    counts = counted(so_far.cells)
+    done, line, headline = len(so_far.cells), _line_sentence(so_far), finding(so_far, _here(sweep).y)
+    is_refining = sweep.parts.filter(first__gte=sweep.size).exists()
+    parts, parts_done = sweep.parts.count(), sweep.parts.filter(state=PartState.DONE).count()
     return {
         "done": done,
-        "share": done / sweep.size,
-        "figure": f"{done:,} of {count(sweep.size, 'cell')}",
+        "share": parts_done / max(1, parts) if is_refining else done / sweep.size,
+        "doing": "Simulating both designs where the answer changes"
+        if is_refining
+        else "Simulating both designs in every cell",
+        "figure": count(done, "cell") if is_refining else f"{done:,} of {count(sweep.size, 'cell')}",
         "length": _length_sentence(sweep),
         "axes": listed([axis_words(one) for one in (so_far.x, so_far.y) if one]),
         "finding": headline,
-        "disagreement": against,
-        "disagrees": any(cell.disagrees for cell in so_far.cells),
         "line": line,
         "where": _position_sentence(sweep),
-        "alt": " ".join(filter(None, (headline, against, line))),
-        "key": [(kind, VERDICT_LETTERS[kind], KINDS[kind], count(number, "cell")) for kind, number in counts.items()],
+        "alt": " ".join(filter(None, (headline, line))),
+        "key": [
+            (kind, "" if so_far.coarse_step > 1 else VERDICT_LETTERS[kind], KINDS[kind], percent(100 * part, digits=2))
+            for kind, part in shares_of_map(so_far).items()
+        ],
         "table": None if sweep.active else map_table(so_far),
         "took_s": so_far.elapsed_s,
         "query": SweepForm.from_sweep(sweep).query,
@@ -210,11 +217,14 @@ def _length_sentence(sweep: Sweep) -> str:
     return f"{requests.capitalize()} a cell through each design, the same in both."
 
 
-def _line_sentence(advised: AdvisedMap) -> str:
-    named = [design_name(style) for style in ALL_STYLES if style in advised.named()]
+def _line_sentence(so_far: SweepResult) -> str:
+    """Of the advice in the cells in which a design meets the deadline."""
+    named = list(dict.fromkeys(design_name(cell.style) for cell in so_far.cells if cell.verdict != "neither"))
+    if not named:
+        return ""
     if len(named) == 1:
-        return f"The advice is {named[0]} everywhere on it: the rules have no border here."
-    return f"The line is where the rules turn between {listed(named)}."
+        return f"Wherever a design meets the deadline, the advice is {named[0]}."
+    return f"The line is where the advice turns between {listed(named)}: the forces choose among the designs that meet the deadline."
 
 
 def _position_sentence(sweep: Sweep) -> str:
@@ -223,16 +233,6 @@ def _position_sentence(sweep: Sweep) -> str:
     if not inside:
         return "This workload itself lies outside these ranges."
     return "The diamond is this workload." if y else "The dotted line is this workload."
-
-
-def _advised_map(sweep: Sweep) -> AdvisedMap:
-    return _built_map(sweep.revision.answers_json, sweep.x_axis, sweep.y_axis)
-
-
-@lru_cache(maxsize=32)
-def _built_map(answers_json: str, x: SweepAxis, y: SweepAxis | None) -> AdvisedMap:
-    """The rules' own style over the sweep's range; it never changes, so the last few are kept."""
-    return build_advised_map(Grid(stored.load(Answers, answers_json), x, y))
 
 
 def _here(sweep: Sweep) -> Here:

@@ -24,8 +24,8 @@ def test_json_is_the_map_and_nothing_else(run_json: Callable[..., Any]) -> None:
 
 def test_two_answers_make_a_map_of_letters_with_its_key(run: Run) -> None:
     lines = run("sweep", "-", "--x", P95, "--y", RATE, "--jobs", "2000", stdin=STEADY).splitlines()
-    assert lines[0].startswith("Of 6 cells, ")
-    assert any(line.startswith("Up: volume mean rate from 0.2 /s to 1 /s. Across: processing p95") for line in lines)
+    assert lines[0].startswith("With “How many requests arrive, on average?” at ")
+    assert any(line.startswith("Up: “How many requests arrive, on average?” from 0.2 /s to 1 /s.") for line in lines)
     rows = [line.split()[2:] for line in lines if line.strip().startswith(("0.2 /s", "1 /s"))]
     assert len(rows) == 2 and all(len(row) == 3 for row in rows)
 

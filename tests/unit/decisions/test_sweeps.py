@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,14 +12,17 @@ from pytest_django import Settings
 
 from advisor.decisions import limits
 from advisor.decisions.errors import TooManyTasks
-from advisor.decisions.jobs import reconcile_sweeps_and_notify, run_part, start_sweep, tasks
+from advisor.decisions.jobs import reconcile_sweeps_and_notify, run_part, start_sweep
 from advisor.decisions.models import Decision, PartState, Sweep, SweepPart, SweepState
-from advisor.decisions.services import leases
+from advisor.decisions.services import leases, sweeps
 from advisor.decisions.services.leases import PartLease, claim_part, end_complete, worker_name
 from advisor.decisions.services.sweeps import SweepRequest, cancel_sweep, read_cells, request_sweep
 from advisor.server.watchdog import give_up_leases, held_by, holders_on_this_host
+from advisor.sweeps import cells
 from advisor.sweeps.cells import simulate_cell
-from advisor.sweeps.contract import SweepAxis
+from advisor.sweeps.contract import Cell, GoodShare, SweepAxis
+from advisor.sweeps.grid import GridPoint
+from advisor.sweeps.refinement import filled, kind_of_estimate
 from advisor.teams.models import User
 from core.errors import InvalidInput
 from tests.fakes.clock import FakeClock
@@ -84,7 +88,7 @@ def test_the_same_key_is_the_same_sweep_and_another_revisions_key_is_refused(
     ("asked", "words"),
     [
         (
-            replace(ASKED, jobs=1_000_000, x=SweepAxis.from_steps("processing.p95_s", 10, 80, 50)),
+            replace(ASKED, jobs=1_000_000, x=SweepAxis.from_steps("processing.p95_s", 10, 80, 61), y=None),
             "over the limit of 500 million",
         ),
         (replace(ASKED, jobs=10), "1,000 to 1,000,000"),
@@ -148,6 +152,63 @@ def test_the_reconciler_ends_a_map_whose_worker_crashed_after_the_last_part(
             PartLease(part.pk, claimed(part, clock.now())).finish(clock.now(), "[]")
     assert state(sweep) == SweepState.RUNNING
     assert reconcile_sweeps_and_notify(FakeNotifier(), clock.now).ended == 1
+    assert state(sweep) == SweepState.SUCCEEDED
+
+
+REFINED = SweepRequest(
+    SweepAxis.from_steps("processing.p95_s", 10, 110, 26),
+    SweepAxis.from_steps("volume.mean_rate_per_s", 0.2, 2.7, 26, "y"),
+    jobs=1_000,
+)
+
+
+def cell_of(point: GridPoint) -> Cell:
+    """Of a model in which the synchronous design meets the deadline below a slope."""
+    x, y = point
+    share = GoodShare(good_share=1.0 if x + 40 * (y or 0) < 80 else 0.9, low=0, high=1)
+    shares = {"synchronous": share, "event_driven": share}
+    return Cell.model_validate(
+        {"x": x, "y": y, "style": "synchronous", "verdict": "unresolved", "margin": share.good_share - 0.99} | shares
+    )
+
+
+def test_after_the_coarse_grid_the_blocks_in_which_the_answer_changes_are_queued_once_and_the_map_ends_after_them(
+    decision: Decision, user: User, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "simulate_cell", lambda grid, point, *_: cell_of(point))
+    monkeypatch.setattr(sweeps, "simulate_cell", lambda grid, point, *_: cell_of(point))
+    sweep = request_sweep(decision.latest(), user, REFINED, "refined")
+    assert (sweep.coarse_step, sweep.size) == (2, 14 * 14)
+    coarse = parts(sweep)
+    for part in coarse:
+        run_part(str(part.pk))
+    refining = parts(sweep)[len(coarse) :]
+    assert state(sweep) == SweepState.RUNNING and refining
+    assert len(refining) < 40
+    assert end_complete(clock.now(), Sweep.objects.all()) == 0
+    assert parts(sweep) == [*coarse, *refining]
+    for part in refining:
+        run_part(str(part.pk))
+    assert state(sweep) == SweepState.SUCCEEDED
+    drawn = read_cells(sweep)
+    assert filled(drawn) == {
+        index: kind_of_estimate(cell_of((drawn.x.values[index[0]], REFINED.y.values[index[1]])))
+        for index in product(range(26), repeat=2)
+        if REFINED.y
+    }
+
+
+def test_a_map_of_one_answer_everywhere_ends_with_its_coarse_grid(
+    decision: Decision, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sweeps,
+        "simulate_cell",
+        lambda grid, point, *_: cell_of((0.0, 0.0)).model_copy(update={"x": point[0], "y": point[1]}),
+    )
+    sweep = request_sweep(decision.latest(), user, REFINED, "refined")
+    for part in parts(sweep):
+        run_part(str(part.pk))
     assert state(sweep) == SweepState.SUCCEEDED
 
 
@@ -256,7 +317,7 @@ def test_a_worker_stops_in_the_middle_of_a_cell_of_a_cancelled_map(
         look(None)
         pytest.fail("it went on")
 
-    monkeypatch.setattr(tasks, "simulate_cell", cell)
+    monkeypatch.setattr(sweeps, "simulate_cell", cell)
     run_part(str(parts(sweep)[0].pk))
     assert len(seen) == 1
 
@@ -280,7 +341,7 @@ def test_a_cell_that_cannot_be_simulated_fails_the_map_with_the_reason(
     def cell(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(tasks, "simulate_cell", cell)
+    monkeypatch.setattr(sweeps, "simulate_cell", cell)
     try:
         run_part(str(parts(sweep)[0].pk))
     except ZeroDivisionError:
@@ -294,7 +355,7 @@ def test_a_worker_that_is_stopped_releases_its_part(sweep: Sweep, monkeypatch: p
     def cell(*_: Any) -> Any:
         raise SystemExit
 
-    monkeypatch.setattr(tasks, "simulate_cell", cell)
+    monkeypatch.setattr(sweeps, "simulate_cell", cell)
     with pytest.raises(SystemExit):
         run_part(str(parts(sweep)[0].pk))
     part = parts(sweep)[0]

@@ -20,7 +20,8 @@ def test_every_range_can_be_drawn_and_holds_the_answer_and_where_the_style_turns
     nearest = {
         flip.field: float(flip.to)
         for flip in reversed(advice.flips)
-        if flip.becomes.style != advice.style and type(flip.to) in (int, float)
+        if type(flip.to) in (int, float)
+        and (flip.becomes.style != advice.style or flip.becomes.feasible != advice.feasible)
     }
     assert offered
     for proposal in offered:

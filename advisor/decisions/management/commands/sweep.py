@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from advisor.advice.answers import Answers
+from advisor.advice.variations import starting_number
 from advisor.decisions.management.console import Console, add_format, whole_number
 from advisor.decisions.management.recording_options import add_recording_options, corrections_from
 from advisor.decisions.management.running import LARGEST_SEED, require_memory
@@ -47,7 +48,11 @@ class Command(Console):
             self.print_json(result.model_dump(mode="json", by_alias=True))
         else:
             name = answers.name
-            words = needed_text(name, result) if isinstance(result, ServerRequirement) else sweep_text(name, result)
+            words = (
+                needed_text(name, result)
+                if isinstance(result, ServerRequirement)
+                else sweep_text(name, result, starting_number(result.y.field, answers) if result.y else None)
+            )
             self.stdout.write(words, ending="")
 
 
