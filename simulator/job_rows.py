@@ -1,13 +1,13 @@
 """What became of each job of a first replication: one row a job and design."""
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from simulator.experiment import check, used_recordings
 from simulator.kernel import layout
-from simulator.plan import designs_of
+from simulator.plan import EVENT_DRIVEN, designs_of
 from simulator.replications import OnProgress, Progress, Runner, warm
 from simulator.scenario import Scenario
 from simulator.stability import load_of
@@ -54,6 +54,37 @@ def simulate_jobs(
         rows, end_s = runner.run_with_rows(design, most)
         tables.append(_table(scenario, design, rows, end_s))
     return polars.concat(tables)
+
+
+class QueueExtremes(NamedTuple):
+    depth_max: int
+    """The most jobs that waited at once."""
+    lag_max_s: float
+    """The longest wait of a job that was tried once."""
+
+
+def queue_extremes(scenario: Scenario, trace: Trace | None = None) -> dict[str, QueueExtremes]:
+    """Of each queue, in one replication of the event-driven design.
+
+    A job that is tried again counts as waiting from its acceptance on, for as long as all of its waits together. Raise as `simulate`.
+    """
+    check(scenario, trace)
+    warm()
+    drains = {EVENT_DRIVEN: load_of(scenario, EVENT_DRIVEN, trace, None).stable}
+    runner = Runner(scenario, trace, None, drains, 1, designs=(EVENT_DRIVEN,), keeps_checkpoints=False)
+    rows, _ = runner.run_with_rows(EVENT_DRIVEN, MOST_JOB_ROWS)
+    waiting = rows[rows["waited"] > 0]
+    return {
+        name: _extremes(waiting[waiting["place"] == place]) for place, name in enumerate(scenario.event_driven.queues)
+    }
+
+
+def _extremes(waiting: "np.ndarray[tuple[int], np.dtype[np.void]]") -> QueueExtremes:
+    begins_s, waited_s = waiting["arrived"], waiting["waited"]
+    order = np.argsort(np.concatenate([begins_s + waited_s, begins_s]), kind="stable")
+    depths = np.cumsum(np.where(order < len(waiting), -1, 1))
+    once_s = waited_s[waiting["calls"] <= 1]
+    return QueueExtremes(int(depths.max(initial=0)), float(once_s.max(initial=0.0)))
 
 
 def _table(

@@ -14,6 +14,7 @@ from advisor.advice.design_plan import plan_by_formulas
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.evidence import MOST_JOBS_A_REPLICATION, brief_scenario, evidence_of
 from advisor.advice.fewer_retries import better_style, explained_retries, find_fewer_retries
+from advisor.advice.ordinary_days import with_ordinary_days
 from advisor.advice.peak_and_outage import outage_of, peak_drain_s, with_breaker
 from advisor.advice.scenario import consumers_allowed, scenario_of
 from core.errors import InvalidInput
@@ -93,6 +94,7 @@ def simulated_plan(
     recovering = _recovering(evaluation, planned)
     if recovering != planned:
         planned, evidence = recovering, evidence_of(evaluation, trace, recovering) or evidence
+    evidence = with_ordinary_days(evaluation, planned, evidence, trace)
     drains_s = peak_drain_s(evaluation, planned)
     peak = {"drain_after_peak_s": drains_s if drains_s is not None and math.isfinite(drains_s) else None}
     return planned, evidence.model_copy(update=peak | {"outage": outage_of(evaluation, planned)})

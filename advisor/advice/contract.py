@@ -192,6 +192,10 @@ class ClassEvidence(Value):
     high: float
     wait_p95_s: float | None = None
     wait_max_s: float | None = None
+    queue_depth_max: int | None = None
+    """The most that waited at once on the ordinary days that the alarms of the plan are made for; null without them."""
+    lag_max_s: float | None = None
+    """The longest that one waited on those days."""
 
 
 class StyleEvidence(Value):

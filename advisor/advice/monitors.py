@@ -3,7 +3,7 @@
 import math
 
 from advisor.advice import recovery, sizing
-from advisor.advice.contract import Evidence, Monitor, Queue, RetryPlan, Style, StyleEvidence
+from advisor.advice.contract import ClassEvidence, Evidence, Monitor, Queue, RetryPlan, Style, StyleEvidence
 from advisor.advice.facts import PointFacts
 from advisor.advice.words import a_day
 from core.numbers import count, duration, number, percent, plural, rate
@@ -23,19 +23,34 @@ def plan_monitors(
     watched = [] if style == "event_driven" else _in_line(point, style, outcome)
     if style != "synchronous":
         drains = _drains(point) if evidence is None else _simulated_drains(evidence)
-        watched = [*_queues(queues), *drains, *_dead_letters(point, kept), *watched]
+        watched = [*_queues(queues, outcome), *drains, *_dead_letters(point, kept), *watched]
     return (*watched, *_provider(point))
 
 
-def _queues(queues: tuple[Queue, ...]) -> list[Monitor]:
+def _queues(queues: tuple[Queue, ...], outcome: StyleEvidence | None) -> list[Monitor]:
     return [
         Monitor(
             metric=f"queue depth and consumer lag, {queue.name}",
             threshold=f"{count(queue.alarm_depth, 'job')} or {duration(queue.alarm_lag_s)}",
-            text=f"Past either, jobs of this class will wait longer than {duration(queue.max_wait_s)} or miss the deadline.",
+            text=_alarm_sentence(queue, outcome.classes.get(queue.name) if outcome else None),
         )
         for queue in queues
     ]
+
+
+def _alarm_sentence(queue: Queue, one: ClassEvidence | None) -> str:
+    if one is None or one.lag_max_s is None or one.queue_depth_max is None:
+        return (
+            f"Past either, jobs of this class will wait longer than {duration(queue.max_wait_s)} or miss the deadline."
+        )
+    past = "Past either, jobs of this class are about to miss the deadline."
+    if one.lag_max_s >= queue.alarm_lag_s:
+        longest = duration(one.lag_max_s)
+        return (
+            f"{past} In a simulated peak some wait {longest}, within the tolerated misses: the alarm sounds then, too."
+        )
+    most = f"{count(one.queue_depth_max, 'job')} and {duration(one.lag_max_s)}"
+    return f"{past} Simulated days without an outage reach at most {most}."
 
 
 def _drains(point: PointFacts) -> list[Monitor]:

@@ -67,7 +67,7 @@ def _given_up(tally: Tally) -> float:
 
 
 def _outage_run(evaluation: Evaluation, plan: DesignPlan) -> tuple[Scenario, Tally] | None:
-    scenario = build_outage_scenario(_one_peak(evaluation, plan), evaluation.answers)
+    scenario = build_outage_scenario(one_peak(evaluation, plan), evaluation.answers)
     tally = None if scenario is None else _tally_of(scenario)
     return None if scenario is None or tally is None else (scenario, tally)
 
@@ -81,7 +81,7 @@ def outage_of(evaluation: Evaluation, plan: DesignPlan) -> OutageEvidence | None
     outage = scenario.provider.outages[-1]
     end_s = outage.start_s + outage.length_s
     drains_s = _drained_s(tally, outage.start_s, end_s, _last_arrival_s(scenario))
-    without_s = _peak_drained_at_s(_one_peak(evaluation, plan))
+    without_s = _peak_drained_at_s(one_peak(evaluation, plan))
     recovers_s = end_s + drains_s - max(end_s, without_s or 0.0)
     return OutageEvidence(
         length_s=outage.length_s,
@@ -95,7 +95,7 @@ def outage_of(evaluation: Evaluation, plan: DesignPlan) -> OutageEvidence | None
 
 def peak_drain_s(evaluation: Evaluation, plan: DesignPlan) -> float | None:
     """From the end of a peak until the queue is no longer than before it; infinite if it is not before the next; None as `outage_of`."""
-    scenario = _one_peak(evaluation, plan)
+    scenario = one_peak(evaluation, plan)
     drained_s = _peak_drained_at_s(scenario)
     return None if drained_s is None else drained_s - _peak_ends_s(scenario)
 
@@ -113,7 +113,7 @@ def _peak_ends_s(scenario: Scenario) -> float:
     return outage_start_s(scenario, rate_of(scenario, None)) + peak_s
 
 
-def _one_peak(evaluation: Evaluation, plan: DesignPlan) -> Scenario:
+def one_peak(evaluation: Evaluation, plan: DesignPlan) -> Scenario:
     """One cycle of the peaks, its pauses shortened to what is needed to see the peak and what follows; without peaks the scenario itself."""
     scenario, point = scenario_of(evaluation, plan), evaluation.point
     arrivals = scenario.arrivals

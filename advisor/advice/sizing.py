@@ -192,13 +192,21 @@ class Plan:
 
 def allowed_waits_s(answers: Answers, point: PointFacts) -> dict[str, float]:
     """How long 95 % of each class may wait: as answered, or what the deadline leaves after processing (p95), if that is shorter."""
+    classes, left_s = queue_classes(answers, point), left_for_waiting_s(answers, point)
+    return {
+        name: min(priority.max_wait_s, left_s[name]) if left_s[name] > 0 else priority.max_wait_s
+        for name, priority in classes.items()
+    }
+
+
+def left_for_waiting_s(answers: Answers, point: PointFacts) -> dict[str, float]:
+    """What the deadline leaves of each class after processing (p95); negative if that alone takes longer."""
     usual = answers.processing
-    waits = {}
-    for name, priority in queue_classes(answers, point).items():
-        p95_s = usual.p95_s if priority.p50_s is None else priority.p95_s or priority.p50_s * usual.p95_s / usual.p50_s
-        left_s = point.caller.deadline_s - p95_s
-        waits[name] = min(priority.max_wait_s, left_s) if left_s > 0 else priority.max_wait_s
-    return waits
+    times_s = {
+        name: usual.p95_s if priority.p50_s is None else priority.p95_s or priority.p50_s * usual.p95_s / usual.p50_s
+        for name, priority in queue_classes(answers, point).items()
+    }
+    return {name: point.caller.deadline_s - p95_s for name, p95_s in times_s.items()}
 
 
 def plan(answers: Answers, point: PointFacts) -> Plan:
