@@ -26,8 +26,8 @@ class Case:
     evidence: Evidence | None = None
     breaker: bool = False
     """Whether one is planned."""
-    shares_consumers: bool = False
-    """Whether the queues share as many consumers as the simulation shows to be of use."""
+    searched_consumers: bool = False
+    """Whether as many consumers are planned as the simulation shows to be of use."""
 
     @property
     def outcome(self) -> StyleEvidence | None:
@@ -122,7 +122,7 @@ def _too_slow(case: Case) -> str:
     )
     helps = (
         "more consumers do not help in the simulation, but more calls at once, or more time, would"
-        if case.is_simulated and case.shares_consumers
+        if case.is_simulated and case.searched_consumers
         else f"recovery in time takes {count(needed, 'consumer')}{but}"
     )
     return f"After an outage of {duration(p.load.outage_s)} the backlog {clears}, and it may take {within}: {helps}."

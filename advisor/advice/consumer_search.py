@@ -18,6 +18,7 @@ from advisor.advice.ordinary_days import with_ordinary_days
 from advisor.advice.peak_and_outage import outage_of, peak_drain_s, with_breaker
 from advisor.advice.scenario import consumers_allowed, scenario_of
 from core.errors import InvalidInput
+from simulator.apportionment import apportion_by_share
 from simulator.experiment import tally_of_one_run
 from simulator.plan import EVENT_DRIVEN, HYBRID, jobs_of
 from simulator.scenario import Scenario
@@ -108,13 +109,28 @@ def _planned(evaluation: Evaluation, plan: DesignPlan, trace: Trace | None) -> t
         subscribers = sizing.events_queue(evaluation.answers, evaluation.point).consumers
         planned = planned.model_copy(update={"subscriber_consumers": subscribers})
     for _ in range(_TIMES_MORE):
-        evidence = evidence_of(evaluation, trace, planned)
-        if planned.consumers is None or planned.consumers >= most or _is_kept(evaluation, evidence, search.design):
+        evidence, consumers = evidence_of(evaluation, trace, planned), _consumers_in_all(planned)
+        if consumers >= most or _is_kept(evaluation, evidence, search.design):
             return planned, evidence
-        more = min(most, planned.consumers + max(1, math.ceil(_MORE * planned.consumers)))
-        planned = planned.model_copy(update={"consumers": more})
-    planned = planned.model_copy(update={"consumers": most})
+        more = min(most, consumers + max(1, math.ceil(_MORE * consumers)))
+        planned = _with_consumers(evaluation, planned, more)
+    planned = _with_consumers(evaluation, planned, most)
     return planned, evidence_of(evaluation, trace, planned)
+
+
+def _consumers_in_all(plan: DesignPlan) -> int:
+    return plan.consumers or sum((plan.queue_consumers or {}).values())
+
+
+def _with_consumers(evaluation: Evaluation, plan: DesignPlan, consumers: int) -> DesignPlan:
+    """The plan with that many in all. If each queue has its own, those beyond them are shared out by the work that the queues get."""
+    own = plan.queue_consumers
+    if own is None:
+        return plan.model_copy(update={"consumers": consumers})
+    work = sizing.work_shares(evaluation.answers, evaluation.point)
+    more = apportion_by_share([work[name] for name in own], consumers - sum(own.values()) + len(own))
+    raised = {name: count + extra - 1 for (name, count), extra in zip(own.items(), more, strict=True)}
+    return plan.model_copy(update={"queue_consumers": raised})
 
 
 def _most_consumers(evaluation: Evaluation) -> int:
@@ -125,18 +141,19 @@ def _most_consumers(evaluation: Evaluation) -> int:
 
 
 def _recovering(evaluation: Evaluation, plan: DesignPlan) -> DesignPlan:
-    """The plan with the fewest more shared consumers that recover from the stated outage in the time allowed; as it is if none do."""
-    most = _most_consumers(evaluation)
-    if plan.consumers is None or plan.consumers >= most or _recovers(evaluation, plan) is not False:
+    """The plan with the fewest more consumers that recover from the stated outage in the time allowed; as it is if none do."""
+    most, consumers = _most_consumers(evaluation), _consumers_in_all(plan)
+    if consumers >= most or _recovers(evaluation, plan) is not False:
         return plan
-    low, high = plan.consumers + 1, most
-    if not _recovers(evaluation, plan.model_copy(update={"consumers": most})):
+    low, high = consumers + 1, most
+    if not _recovers(evaluation, _with_consumers(evaluation, plan, most)):
         return plan
     while low < high:
         middle = (low + high) // 2
-        recovers = _recovers(evaluation, plan.model_copy(update={"consumers": middle}))
+        recovers = _recovers(evaluation, _with_consumers(evaluation, plan, middle))
         low, high = (low, middle) if recovers else (middle + 1, high)
-    return plan.model_copy(update={"consumers": high, "recovery_consumers": high - plan.consumers})
+    recovering = _with_consumers(evaluation, plan, high)
+    return recovering.model_copy(update={"recovery_consumers": high - consumers})
 
 
 def _recovers(evaluation: Evaluation, plan: DesignPlan) -> bool | None:
@@ -187,7 +204,7 @@ class _Search:
         self.design: Style = EVENT_DRIVEN
 
     def planned(self, most: int) -> DesignPlan:
-        plan = self._with_consumers(most)
+        plan = self._fewest_consumers(most)
         if plan.delivery != "polling" or plan.inline_wait_s is not None:
             return plan
         probe = self._probe(consumers=plan.consumers, queue_consumers=plan.queue_consumers)
@@ -196,7 +213,7 @@ class _Search:
         interval_s = polling.interval_s(self._evaluation.point, probe.latency_mean_s, probe.latency_p99_s)
         return plan.model_copy(update={"polling_interval_s": interval_s})
 
-    def _with_consumers(self, most: int) -> DesignPlan:
+    def _fewest_consumers(self, most: int) -> DesignPlan:
         """The fewest shared consumers; if all that are of use leave an urgent class waiting behind long jobs, consumers of its own."""
         best = self._probe(consumers=most)
         if self._plan.inline_wait_s is not None and not self._is_enough(best, self._tolerated):

@@ -183,8 +183,8 @@ def recommend(
     if simulated is not None and outcome is not None:
         delivered = delivery.simulated_delivery(delivered, simulated.polling_interval_s, outcome)
     breaks = simulated is not None and simulated.breaker is not None
-    shares = simulated is not None and simulated.consumers is not None
-    case = Case(answers, point, style, method, plan, queues, evidence, breaks, shares)
+    searched = simulated is not None and (simulated.consumers or simulated.queue_consumers) is not None
+    case = Case(answers, point, style, method, plan, queues, evidence, breaks, searched)
     probability, settle = sampled or (None, settling_flip(strength, style, found_flips))
     return Recommendation(
         style=style,

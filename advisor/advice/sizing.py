@@ -222,6 +222,14 @@ def plan(answers: Answers, point: PointFacts) -> Plan:
     return Plan(queues, sum(needs.values()), available, sum(steady.values()))
 
 
+def work_shares(answers: Answers, point: PointFacts) -> dict[str, float]:
+    """Of the work that arrives, each queue's part."""
+    classes = queue_classes(answers, point)
+    streams = {name: stream_of(point, priority.share_percent / 100, priority) for name, priority in classes.items()}
+    total = sum(stream.rate * stream.work_s for stream in streams.values())
+    return {name: stream.rate * stream.work_s / total for name, stream in streams.items()}
+
+
 def _shared_out(needs: dict[str, int], steady: dict[str, int], available: int) -> dict[str, int]:
     given = {name: min(steady[name], needs[name]) for name in needs}
     total = sum(given.values())

@@ -345,15 +345,16 @@ def consumers_sentence(recommendation: Recommendation) -> str:
             f"The answer is given in line{in_line}; the queue carries each result to the subscribers, each of which has "
             f"{count(plan.subscriber_consumers, 'consumer')}.{handled}"
         )
-    if plan.queue_consumers is not None:
-        total = sum(plan.queue_consumers.values())
-        return f"Each queue has consumers of its own, {total:,} in all: shared ones would be held by the longer jobs."
-    consumers, more = count(queues[0].consumers, "consumer"), plan.recovery_consumers
+    more = plan.recovery_consumers
     recovers = (
         f" {count(more)} of them {plural(more, 'is', 'are')} for the recovery from the stated outage in the time allowed."
         if more
         else ""
     )
+    if plan.queue_consumers is not None:
+        total = sum(plan.queue_consumers.values())
+        return f"Each queue has consumers of its own, {total:,} in all: shared ones would be held by the longer jobs.{recovers}"
+    consumers = count(queues[0].consumers, "consumer")
     if len(queues) == 1:
         return f"{consumers} in the simulation, too: the waits are those of it.{recovers}"
     return f"The queues share {consumers}, in the simulation, too: each takes the most urgent job that waits.{recovers}"

@@ -6,6 +6,6 @@ from advisor.advice.rules.rule import Rule
 
 __all__ = ["CONSTRAINTS", "FORCES", "HYBRIDS", "RULES", "RULES_VERSION", "Rule"]
 
-RULES_VERSION = "2026.11.15"
+RULES_VERSION = "2026.11.16"
 
 RULES: tuple[Rule, ...] = CONSTRAINTS + HYBRIDS + FORCES

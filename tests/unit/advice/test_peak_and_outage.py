@@ -16,11 +16,12 @@ from advisor.advice.peak_and_outage import outage_of
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.advice.sizing import left_for_waiting_s
+from advisor.reports.wording import consumers_sentence
 from simulator.experiment import simulate
 from simulator.job_rows import simulate_jobs
 from simulator.result import DesignResult
 from simulator.scenario import Scenario
-from tests.unit.advice.test_consumer_search import BATCH_EVALUATIONS, TRANSLATION
+from tests.unit.advice.test_consumer_search import BATCH_EVALUATIONS, QUICK_AND_LONG, TRANSLATION
 
 VIDEO: Mapping[str, Any] = {
     "template": "image_moderation",
@@ -186,6 +187,40 @@ def test_more_consumers_are_planned_if_they_recover_from_the_outage_in_the_time_
     assert advice.evidence.outage.recovery_s is not None and advice.evidence.outage.recovery_s <= 600
     fewer = outage_of(evaluation, advice.plan.model_copy(update={"consumers": advice.plan.consumers - 1}))
     assert fewer is not None and (fewer.recovery_s or math.inf) > 600
+
+
+OWN_CONSUMERS: Mapping[str, Any] = {
+    **QUICK_AND_LONG,
+    "volume": {"mean_rate_per_s": 0.29, "peak_to_mean": 1},
+    "priorities": {
+        "urgent": {"share_percent": 70, "max_wait_s": 2, "p50_s": 1, "p95_s": 2},
+        "standard": {"share_percent": 0, "max_wait_s": 60},
+        "batch": {"share_percent": 30, "max_wait_s": 3_600, "p50_s": 60, "p95_s": 120},
+    },
+    "operations": {"max_workers": 10},
+    "provider": {"max_concurrency": 10},
+}
+
+
+def test_queues_with_consumers_of_their_own_get_more_of_them_for_the_recovery_as_well() -> None:
+    """Batch jobs are 0.087 /s of 66 s: 5.7 consumers are busy with them, and 900 s of arrivals at the end of the outage keep one busy for 5,200 s."""
+    usual, _ = advised({**OWN_CONSUMERS, "resilience": {"recover_within_minutes": 240}})
+    given = {**OWN_CONSUMERS, "resilience": {"recover_within_minutes": 60}}
+    advice, scenario = advised(given)
+    assert usual.plan is not None and usual.plan.queue_consumers is not None and usual.plan.recovery_consumers == 0
+    plan = advice.plan
+    assert plan is not None and plan.queue_consumers is not None and plan.recovery_consumers > 0
+    more = {name: count - usual.plan.queue_consumers[name] for name, count in plan.queue_consumers.items()}
+    assert sum(more.values()) == plan.recovery_consumers == more["batch"]
+    assert scenario.event_driven.queue_consumers == plan.queue_consumers
+    assert advice.evidence is not None and advice.evidence.outage is not None
+    assert advice.evidence.outage.recovery_s is not None and advice.evidence.outage.recovery_s <= 3_600
+    fewer = plan.model_copy(
+        update={"queue_consumers": plan.queue_consumers | {"batch": plan.queue_consumers["batch"] - 1}}
+    )
+    outage = outage_of(Evaluation.from_answers(answers_from(given)), fewer)
+    assert outage is not None and (outage.recovery_s or math.inf) > 3_600
+    assert f"{plan.recovery_consumers} of them" in consumers_sentence(advice)
 
 
 def test_if_no_number_of_consumers_recovers_in_time_the_plan_stays_and_a_warning_says_so() -> None:
