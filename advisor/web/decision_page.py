@@ -24,7 +24,7 @@ from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import parse_id
 from advisor.web.forms import typed_numbers
-from advisor.web.forms.fields import Field, FieldGroup, errors_by_field, groups_of
+from advisor.web.forms.fields import Field, FieldGroup, errors_by_field, first_fields, groups_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
 from core.errors import InvalidInput, Problem
 from core.numbers import count
@@ -76,12 +76,14 @@ def decision_context(
     own = own or library_of(decision.workspace)
     answers = revision.answers
     advised = advise_revision(revision, SAVE_PATIENCE_S)
+    groups = groups_of(answers, post, problems, advised.recommendation, own)
     last_run = Run.objects.without_result().filter(revision__decision=decision).order_by("created_at").last()
     return {
         "decision": decision,
         "revision": revision,
         "answers": answers,
-        "groups": groups_of(answers, post, problems, advised.recommendation, own),
+        "groups": groups,
+        "first_fields": first_fields(groups),
         "problem": errors.get("", ""),
         "problems": problems,
         "faults": [path for path in errors if path],

@@ -101,6 +101,37 @@
       reading.dataset.typed = "";
     }
   };
+  // Help shows at the field that is worked in. A press moves nothing before it has ended, and the field itself stays where it is.
+  let helpedId = "";
+  let isPressed = false;
+  const showHelp = () => {
+    for (const field of document.querySelectorAll(".field")) field.classList.toggle("is-helped", field.id === helpedId);
+  };
+  const helpAt = (field) => {
+    const top = field.getBoundingClientRect().top;
+    helpedId = field.id;
+    showHelp();
+    scrollBy({ top: field.getBoundingClientRect().top - top, behavior: "instant" });
+  };
+  const helpAtFocus = () => {
+    const field = document.activeElement?.closest(".field");
+    if (field && field.id !== helpedId && !isPressed) helpAt(field);
+  };
+  document.addEventListener("pointerdown", () => (isPressed = true));
+  document.addEventListener("keydown", () => (isPressed = false), true);
+  for (const end of ["pointerup", "pointercancel"])
+    document.addEventListener(end, () => {
+      isPressed = false;
+      setTimeout(helpAtFocus);
+    });
+  document.addEventListener("focusin", helpAtFocus);
+  document.addEventListener("click", ({ target }) => {
+    const field = target.closest("[data-help]")?.closest(".field");
+    if (!field) return;
+    if (field.id !== helpedId) return helpAt(field);
+    helpedId = "";
+    showHelp();
+  });
   document.addEventListener("focusout", () => setTimeout(showAsStored));
   document.addEventListener("focusout", () => setTimeout(showTone));
 
@@ -184,6 +215,7 @@
     insist();
     showErrors();
     showAsStored();
+    showHelp();
     announce();
     const unsaved = document.getElementById("unsaved");
     if (unsaved) unsaved.hidden = true;

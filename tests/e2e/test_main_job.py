@@ -74,8 +74,8 @@ def begin(page: Page, template: str) -> None:
 def field(page: Page, path: str) -> Locator:
     """The input of an answer, its section unfolded."""
     element = page.locator(f'[name="{path}"]:not([type=hidden])').first
-    section = page.locator("details.section", has=page.locator(f'[name="{path}"]'))
-    if section.get_attribute("open") is None:
+    section = page.locator("details.section:not([open])", has=page.locator(f'[name="{path}"]'))
+    if section.count():
         section.locator("summary").first.click()
     return element
 

@@ -28,7 +28,10 @@ def extraction(visit: Page) -> Iterator[Page]:
 
 def test_a_number_becomes_a_range_and_the_advice_says_what_would_settle_it(extraction: Page) -> None:
     page = extraction
-    page.locator('[name="as:processing.p50_s"]').select_option("unknown")
+    certainty = page.locator('[name="as:processing.p50_s"]')
+    expect(certainty).to_be_hidden()
+    field(page, "processing.p50_s").focus()
+    certainty.select_option("unknown")
     expect(field(page, "processing.p50_s")).to_have_value("don't know")
     field(page, "processing.p95_s").fill("0.5 to 40")
     expect(hints_of(page, "processing.p95_s").locator(".certainty")).to_have_value("range")
@@ -46,6 +49,28 @@ def test_a_number_becomes_a_range_and_the_advice_says_what_would_settle_it(extra
     page.reload()
     expect(field(page, "processing.p50_s")).to_have_value("don't know")
     expect(field(page, "processing.p95_s")).to_have_value("0.5 to 40")
+
+
+def test_help_shows_at_the_field_that_is_worked_in_and_moves_nothing_that_is_pressed(extraction: Page) -> None:
+    page = extraction
+    help_of = {
+        path: page.locator(f"#field-{path.replace('.', '-')}-help") for path in ("processing.p50_s", "caller.kind")
+    }
+    expect(help_of["processing.p50_s"]).to_be_hidden()
+    page.get_by_role("button", name="Help on: Who waits for the result?").click()
+    expect(help_of["caller.kind"]).to_be_visible()
+    field(page, "processing.p50_s").focus()
+    expect(help_of["processing.p50_s"]).to_be_visible()
+    expect(help_of["caller.kind"]).to_be_hidden()
+    kept = field(page, "failures.dead_letter")
+    was = kept.is_checked()
+    kept.click()
+    expect(kept).to_be_checked(checked=not was)
+    expect(help_of["processing.p50_s"]).to_be_hidden()
+    why = page.locator("#field-processing-p50_s-why")
+    expect(why).to_be_hidden()
+    page.get_by_label("Show where each answer comes from").check()
+    expect(why).to_contain_text("From the template: ")
 
 
 def test_a_unit_is_typed_and_put_plainly_once_the_field_is_left(extraction: Page) -> None:
@@ -173,7 +198,6 @@ def test_simulate_leads_to_what_is_wrong_instead_of_doing_nothing(extraction: Pa
     p95 = field(page, "processing.p95_s")
     p95.fill("5 parsecs")
     expect(page.locator("#faults")).to_contain_text("2 answers to correct:")
-    page.locator("#section-load > summary").click()
     page.locator("#section-limits > summary").click()
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     simulate.click()

@@ -179,6 +179,7 @@ def test_what_is_typed_while_a_request_is_under_way_stays_and_is_saved(visit: Pa
         with page.expect_request("**/answers"):
             field(page, "provider.profile").select_option("anthropic_start")
         per_minute.fill("123")
+        p95.focus()
         page.locator('[name="as:processing.p95_s"]').select_option("range")
     eventually_stored(page, "provider.requests_per_minute", 123)
     expect(p95).to_have_value(re.compile(" to "))

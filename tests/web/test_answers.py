@@ -13,6 +13,7 @@ from django.urls import reverse
 from advisor.advice.answer_vectors import value_at as value_at_point
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
+from advisor.advice.questionnaire import FIRST_QUESTIONS
 from advisor.advice.ranges import ORDERED
 from advisor.advice.uncertainty import sampled
 from advisor.advice.yaml_json import as_yaml, read_mapping
@@ -23,6 +24,7 @@ from advisor.decisions.services.library import hide_entry
 from advisor.decisions.services.revisions import save_answers
 from advisor.reports.document.answers import QUESTIONS
 from advisor.teams.models import User, Workspace
+from advisor.web.forms.questions import field_id
 from core.paths import value_at
 
 
@@ -43,6 +45,20 @@ def test_the_advice_follows_what_was_typed(htmx: Client, decision: Decision) -> 
     assert re.search(r'id="version"\s+value="2"', page)
     assert "p50 200 ms, p95 400 ms" in page
     assert decision.latest().answers.processing.p95_s == 0.4
+
+
+def test_five_questions_and_their_answer_come_before_the_folded_rest(client: Client, decision: Decision) -> None:
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    first, _, rest = page.partition('id="first-answer"')
+    shown = re.findall(r'class="field field-[^"]*"\s+id="(field-[a-z0-9_-]+)"', page)
+    assert sorted(shown) == sorted(field_id(path) for path in QUESTIONS)
+    assert re.findall(r'class="field field-[^"]*"\s+id="(field-[a-z0-9_-]+)"', first) == [
+        field_id(path) for path in FIRST_QUESTIONS
+    ]
+    assert "Event-driven, clearly" in rest.partition("<details")[0]
+    assert not re.findall(r'<details class="section"[^>]* open', page)
+    wrong = client.post(reverse("save-answers", args=[decision.pk]), {"version": "1", "synchronous.workers": "many"})
+    assert re.findall(r'<details class="section"\s+id="([a-z-]+)"\s+open', wrong.content.decode()) == ["section-limits"]
 
 
 def test_what_a_builder_needs_is_on_the_page(htmx: Client, decision: Decision) -> None:

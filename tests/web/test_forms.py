@@ -197,12 +197,24 @@ def chosen(path: str, post: QueryDict, was: str, now: str) -> QueryDict:
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_every_untouched_field_says_why_the_template_has_its_value_and_a_changed_one_does_not(name: str) -> None:
+def test_every_field_says_why_the_template_has_its_value_or_what_the_template_has_instead(name: str) -> None:
     template = TEMPLATES[name]
-    for answers in (template.answers, answers_from({"template": name, "volume": {"interarrival_cv": 1.7}})):
+    for answers in (template.answers, answers_from({"template": name, "caller": {"tolerated_miss_percent": 7}})):
         fields = [field for group in groups_of(answers) for field in group.fields if field.question.path != "name"]
-        silent = {field.question.path for field in fields if not field.hints.why.endswith(".")}
-        assert silent == (set() if answers == template.answers else {"volume.interarrival_cv"})
+        assert all(field.hints.why.endswith(".") for field in fields)
+        own = {field.question.path for field in fields if not field.hints.why.startswith("From the template: ")}
+        assert own == (set() if answers == template.answers else {"caller.tolerated_miss_percent"})
+
+
+def test_a_changed_answer_is_compared_with_the_template_in_peoples_units() -> None:
+    [deadline] = [
+        field
+        for group in groups_of(answers_from({"template": "document_extraction", "caller": {"deadline_s": 60}}))
+        for field in group.fields
+        if field.question.path == "caller.deadline_s"
+    ]
+    assert deadline.hints.why == "Your answer. The template has 30 min."
+    assert deadline.example == "30 min"
 
 
 @pytest.mark.parametrize("text", ["", "none", "unlimited", "Never"])

@@ -11,13 +11,13 @@ from advisor.advice.answers import Answers
 from advisor.advice.contract import Recommendation
 from advisor.advice.library import Profile
 from advisor.advice.library_overrides import SHIPPED, Library
-from advisor.advice.questionnaire import SECTIONS, Question, QuestionSection
+from advisor.advice.questionnaire import FIRST_QUESTIONS, SECTIONS, Question, QuestionSection
 from advisor.advice.questionnaire.units import UNIT_SECONDS
 from advisor.advice.templates import TEMPLATES
 from advisor.reports.document.answers import QUESTIONS, exact_words, value_words
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.hops import OWN_HOP_NAMES, choices_of, kept_choices, own_hops, texts_of
-from advisor.web.forms.posts import CERTAINTIES, Certainty, bounds_of, certainty_of, number_from
+from advisor.web.forms.posts import CERTAINTIES, Certainty, certainty_of, number_from
 from advisor.web.forms.questions import field_id, owner_of, sentence_of
 from advisor.web.forms.thresholds import Thresholds, thresholds_by_path
 from core.errors import Problem
@@ -38,7 +38,7 @@ class FieldHints:
     source: str = ""
     """Where the answer comes from, if no person gave it."""
     why: str = ""
-    """The template's reason, if the answer is the template's value."""
+    """The template's reason, if the answer is the template's value; else what the template has."""
     text: str = ""
     unit: str = ""
     """How the page would write it."""
@@ -137,8 +137,12 @@ class Field:
         return self.text == "on"
 
     @property
-    def bounds(self) -> str:
-        return bounds_of(self.question)
+    def example(self) -> str:
+        example = self.question.example or ""
+        try:
+            return exact_words(self.question.path, float(example))
+        except ValueError:
+            return example
 
     @property
     def options(self) -> tuple[tuple[str, str, bool], ...]:
@@ -155,8 +159,17 @@ class FieldGroup:
     fields: tuple[Field, ...]
 
     @property
+    def further_fields(self) -> tuple[Field, ...]:
+        return tuple(field for field in self.fields if field.question.path not in FIRST_QUESTIONS)
+
+    @property
     def faulty(self) -> bool:
-        return any(field.error for field in self.fields)
+        return any(field.error for field in self.further_fields)
+
+
+def first_fields(groups: Iterable[FieldGroup]) -> list[Field]:
+    by_path = {field.question.path: field for group in groups for field in group.fields}
+    return [by_path[path] for path in FIRST_QUESTIONS]
 
 
 def groups_of(
@@ -229,11 +242,20 @@ class _Filler:
             certainty=certainty_of(value),
             reading="" if unsaved else reading(question, value, self.answers, text, unit),
             source=source.text if source else "",
-            why=template.why[path] if is_templates else "",
+            why=self._why(question, is_templates=is_templates) if source is None else "",
             text=text,
             unit=unit,
             thresholds=self.thresholds.get(path, Thresholds()),
         )
+
+    def _why(self, question: Question, *, is_templates: bool) -> str:
+        path = question.path
+        if is_templates:
+            return f"From the template: {TEMPLATES[self.answers.template].why[path]}"
+        if path not in TEMPLATES[self.answers.template].why:
+            return ""
+        templates = value_words(path, value_at(_values(self.answers.template), path))
+        return f"Your answer. The template has {templates}."
 
     def _holds_other(self, question: Question, value: Any) -> bool:
         if self.post is None or question.path not in self.post:

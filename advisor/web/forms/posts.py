@@ -20,11 +20,6 @@ from core.errors import InvalidInput, Problem
 from core.paths import set_value, value_at
 
 
-def bounds_of(question: Question) -> str:
-    """As a range: 1 ms to 365 days; empty if it is no number."""
-    return " to ".join(ends_in_words(question)) if question.uncertain else ""
-
-
 def ends_in_words(question: Question) -> tuple[str, ...]:
     if question.low is None or question.high is None:
         return ()
