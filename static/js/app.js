@@ -39,6 +39,13 @@
     advice().querySelector("[data-open-advice]").setAttribute("aria-expanded", String(isOpen));
   };
 
+  // The verdict stays in sight in one line once it has scrolled away.
+  const showVerdictLine = () => {
+    const top = document.getElementById("verdict")?.getBoundingClientRect();
+    advice()?.classList.toggle("is-past-verdict", Boolean(top) && top.bottom < 48);
+  };
+  document.addEventListener("scroll", showVerdictLine, { passive: true });
+
   const announce = () => {
     const words = [...document.querySelectorAll("[data-announce]")].map(text).join(" ");
     const announcer = document.getElementById("announcer");

@@ -61,6 +61,15 @@ def test_five_questions_and_their_answer_come_before_the_folded_rest(client: Cli
     assert re.findall(r'<details class="section"\s+id="([a-z-]+)"\s+open', wrong.content.decode()) == ["section-limits"]
 
 
+def test_the_advice_lists_its_parts(client: Client, decision: Decision) -> None:
+    page = client.get(reverse("decision", args=[decision.pk])).content.decode()
+    contents, _, advice = page.partition('id="advice-contents"')[2].partition("</nav>")
+    targets = re.findall(r'href="#([a-z-]+)"', contents)
+    headings = re.findall(r'<h3 id="([a-z-]+)"', advice)
+    assert targets == ["verdict", *headings]
+    assert 'id="verdict"' in advice
+
+
 def test_what_a_builder_needs_is_on_the_page(htmx: Client, decision: Decision) -> None:
     changed = {"priorities.batch.max_wait_s": "21600", "synchronous.hops": ["nginx", "gunicorn"], "version": "1"}
     page = htmx.post(reverse("save-answers", args=[decision.pk]), changed).content.decode()
