@@ -26,6 +26,7 @@ from advisor.web.access import parse_id
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.fields import Field, FieldGroup, errors_by_field, first_fields, groups_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
+from advisor.web.forms.what_if import sliders_of
 from core.errors import InvalidInput, Problem
 from core.numbers import count
 
@@ -84,6 +85,7 @@ def decision_context(
         "answers": answers,
         "groups": groups,
         "first_fields": first_fields(groups),
+        "sliders": sliders_of(answers),
         "problem": errors.get("", ""),
         "problems": problems,
         "faults": [path for path in errors if path],

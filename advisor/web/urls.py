@@ -19,6 +19,7 @@ from advisor.web.views import (
     runs,
     sharing,
     sweeps,
+    what_if,
     workspaces,
 )
 
@@ -38,6 +39,7 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>", decisions.show_decision, name="decision"),
     path("decisions/<uuid:decision_id>/advice", decisions.show_advice, name="advice"),
     path("decisions/<uuid:decision_id>/advice/settled", decisions.settle_advice, name="settled-advice"),
+    path("decisions/<uuid:decision_id>/what-if", what_if.try_answers, name="what-if"),
     path("decisions/<uuid:decision_id>/answers", answers.save_typed, name="save-answers"),
     path("decisions/<uuid:decision_id>/answers/undo", answers.step_history, {"direction": "undo"}, name="undo-answers"),
     path("decisions/<uuid:decision_id>/answers/redo", answers.step_history, {"direction": "redo"}, name="redo-answers"),

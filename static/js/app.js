@@ -232,7 +232,7 @@
   // If the answers have been saved anew since it was asked for, it is of older ones; if what asked is gone, another asks in its place.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { pathInfo, requestConfig } = event.detail;
-    const asked = /\/advice\/settled\?version=(\d+)/.exec(pathInfo?.requestPath ?? "");
+    const asked = /\/(?:advice\/settled|what-if)\?version=(\d+)/.exec(pathInfo?.requestPath ?? "");
     const isCurrent = asked?.[1] === document.getElementById("version")?.value && requestConfig.elt.isConnected;
     if (asked && !isCurrent) event.detail.shouldSwap = false;
   });
@@ -250,7 +250,7 @@
 
   const failed = (event) => {
     const unsaved = document.getElementById("unsaved");
-    if (!unsaved || event.detail.requestConfig?.verb !== "post") return;
+    if (!unsaved || event.detail.requestConfig?.verb !== "post" || event.detail.elt?.id === "what-if-form") return;
     unsaved.querySelector("[data-why]").textContent = WHY[event.detail.xhr?.status] ?? "the server did not answer";
     unsaved.hidden = false;
   };

@@ -69,7 +69,7 @@ def test_help_shows_at_the_field_that_is_worked_in_and_moves_nothing_that_is_pre
     expect(help_of["processing.p50_s"]).to_be_hidden()
     why = page.locator("#field-processing-p50_s-why")
     expect(why).to_be_hidden()
-    page.get_by_label("Show where each answer comes from").check()
+    page.get_by_label("Show where answers come from").check()
     expect(why).to_contain_text("From the template: ")
 
 
@@ -125,6 +125,31 @@ def test_a_reason_opens_to_its_rule_its_source_and_the_answers_behind_it(extract
     expect(reason).to_have_attribute("open", "")
     chart = page.locator("#field-processing-p95_s-thresholds svg")
     expect(chart).to_have_attribute("aria-label", re.compile(r"Now 12 s\. If .* or less: "))
+
+
+def test_a_slider_shows_what_would_be_and_saves_nothing_until_it_is_used(extraction: Page) -> None:
+    page = extraction
+    page.locator("#what-if-fold > summary").click()
+    rate, outcome = page.get_by_label("Requests, on average"), page.locator("#what-if-outcome")
+    rate.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    expect(rate).to_have_attribute("aria-valuetext", "4 /s")
+    expect(outcome).to_contain_text("Neither design can keep up")
+    expect(outcome).not_to_have_class(re.compile("is-pending"))
+    assert settled_verdict(page).startswith("Event-driven")
+    no_serious_finding(page)
+    page.get_by_role("button", name="Reset").click()
+    expect(rate).to_have_attribute("aria-valuetext", "0.5 /s")
+    rate.press("End")
+    page.get_by_label("Deadline").press("Home")
+    page.get_by_role("button", name="Use these answers").click()
+    expect(verdict(page)).to_contain_text("Neither design can keep up")
+    expect(field(page, "volume.mean_rate_per_s")).to_have_value("4")
+    expect(outcome).to_contain_text("Move a slider")
+    page.get_by_role("button", name="Undo").click()
+    expect(field(page, "volume.mean_rate_per_s")).to_have_value("0.5")
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
 def test_answers_leave_and_come_as_a_file(extraction: Page, tmp_path: Path) -> None:
