@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.template.base import Parser, Token
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -19,6 +20,7 @@ from advisor.reports.document.answers import QUESTIONS, TRACE, flip_condition, o
 from advisor.reports.document.blocks import linked
 from advisor.teams.services.accounts import person_name
 from advisor.web.forms.questions import field_id
+from advisor.web.glossary import mark_terms
 from core.numbers import count, duration, number, percent, rate, share
 from core.paths import value_at
 
@@ -209,6 +211,22 @@ def _link(address: str) -> SafeString:
 @register.filter
 def glued(sentence: str) -> str:
     return wording.unbroken(sentence)
+
+
+class TermsNode(template.Node):
+    def __init__(self, content: template.NodeList) -> None:
+        self.content = content
+
+    def render(self, context: template.Context) -> SafeString:
+        return mark_terms(self.content.render(context))
+
+
+@register.tag("terms")
+def parse_terms(parser: Parser, _: Token) -> TermsNode:
+    """Up to `endterms`: the first use of each term of the glossary in each section is marked."""
+    content = parser.parse(("endterms",))
+    parser.delete_first_token()
+    return TermsNode(content)
 
 
 @register.filter

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -16,13 +15,13 @@ from advisor import advice
 from advisor.advice.handbook import Entry, entries, entry_of
 from advisor.advice.library import HopFact, Profile
 from advisor.advice.library_overrides import SHIPPED, Library, edit_from_entry, override_library
-from advisor.configuration import ROOT
 from advisor.decisions.models import LibraryEntry
 from advisor.decisions.services.library import edits_of, hide_entry, library_of, reset_entry, save_entry
 from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import workspace_of
 from advisor.web.forms.library_form import edit_from, fill_entry
+from advisor.web.glossary import glossary
 from core.errors import InvalidInput
 
 KIND_TITLES = {"hop": "Hops", "profile": "Provider profiles"}
@@ -136,21 +135,6 @@ HANDBOOK_PARTS = {
 }
 
 
-GLOSSARY_SECTIONS = ("## What Crossover works with\n", "## Simulation\n")
-NOT_ON_PAGES = ("Answers", "Rule", "Document", "Engine", "Tally", "Result")
-"""Terms of these sections that the pages don't use."""
-
-
-@cache
-def _glossary() -> list[tuple[str, str]]:
-    """Term and meaning, as in `docs/glossary.md`."""
-    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    sections = (text.partition(heading)[2].partition("\n## ")[0] for heading in GLOSSARY_SECTIONS)
-    lines = (line for section in sections for line in section.splitlines() if line.startswith("| "))
-    rows = [(term, meaning) for term, meaning in (line.strip("| ").split(" | ") for line in lines)]
-    return [row for row in rows if row[0] not in ("term", "---", *NOT_ON_PAGES)]
-
-
 @login_not_required
 @require_safe
 def handbook(request: HttpRequest) -> HttpResponse:
@@ -161,5 +145,5 @@ def handbook(request: HttpRequest) -> HttpResponse:
         for kind, group in groupby(entries(own, localdate()), key=lambda entry: entry.kind)
     ]
     versions = advice.versions() | ({"library": own.version} if own.version else {})
-    context = {"parts": parts, "versions": versions, "edited": own.edited, "glossary": _glossary()}
+    context = {"parts": parts, "versions": versions, "edited": own.edited, "glossary": glossary()}
     return render(request, "handbook/show.html", context)
