@@ -12,7 +12,9 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 
+from advisor.advice.templates import TEMPLATES
 from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepKind
+from advisor.decisions.services.decisions import look_at_template
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Workspace
@@ -77,6 +79,27 @@ def editable_decision(request: MemberRequest, decision_id: UUID) -> Decision:
     decision = find_decision(request, decision_id)
     require_editor(request.user, decision.workspace)
     return decision
+
+
+NOT_STORED = "new:"
+"""What the version of a page begins with whose decision is not stored; the template that it would be made from follows."""
+
+
+def find_latest(request: MemberRequest, decision_id: UUID, version: str, *, editable: bool = False) -> Revision:
+    """The latest revision of a decision; of a template that is looked at, until its decision is stored, the unsaved first one.
+
+    Raises as `find_decision`, and PermissionDenied if it has to be `editable` and the user may only read.
+    """
+    template = version.removeprefix(NOT_STORED) if version.startswith(NOT_STORED) else ""
+    if template in TEMPLATES and not Decision.objects.filter(pk=decision_id).exists():
+        return look_at_template(request.workspace, request.user, template, decision_id)
+    return (editable_decision if editable else find_decision)(request, decision_id).latest()
+
+
+def version_in_page(revision: Revision) -> str:
+    """The version that a page is filled from."""
+    decision = revision.decision
+    return f"{NOT_STORED}{revision.answers.template}" if decision._state.adding else str(decision.draft_version)
 
 
 def find_workspace(request: MemberRequest, workspace_id: UUID) -> Workspace:

@@ -22,7 +22,7 @@ from advisor.decisions.services.simulated_advice import Awaited, advise_revision
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import parse_id
+from advisor.web.access import NOT_STORED, parse_id, version_in_page
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.fields import Field, FieldGroup, errors_by_field, first_fields, groups_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
@@ -81,6 +81,8 @@ def decision_context(
     last_run = Run.objects.without_result().filter(revision__decision=decision).order_by("created_at").last()
     return {
         "decision": decision,
+        "version_in_page": version_in_page(revision),
+        "is_stored": not revision._state.adding,
         "revision": revision,
         "answers": answers,
         "groups": groups,
@@ -151,6 +153,7 @@ def changes(
 
 
 def version_of(request: MemberRequest) -> int:
-    """The version that the page was filled from; -1, which no decision has, if the request has none."""
-    version = parse_id(request.POST.get("version", ""))
+    """The version that the page was filled from; -1, which no decision has, if the request has none. A new decision has the first."""
+    posted = request.POST.get("version", "")
+    version = 1 if posted.startswith(NOT_STORED) else parse_id(posted)
     return -1 if version is None else version

@@ -34,6 +34,7 @@ urlpatterns = [
     path("library/<slug:kind>/<slug:name>/hide", library.hide_shipped_entry, name="hide-library-entry"),
     path("library/<slug:kind>/<slug:name>/reset", library.restore_entry, name="reset-library-entry"),
     path("decisions/new", new_decisions.new_decision, name="new-decision"),
+    path("decisions/new/template/<slug:template>", new_decisions.show_template, name="template"),
     path("decisions/new/recording", new_decisions.start_from_recording, name="new-from-recording"),
     path("decisions/new/answers", new_decisions.start_from_answers, name="new-from-answers"),
     path("decisions/<uuid:decision_id>", decisions.show_decision, name="decision"),

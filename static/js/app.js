@@ -232,7 +232,7 @@
   // If the answers have been saved anew since it was asked for, it is of older ones; if what asked is gone, another asks in its place.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { pathInfo, requestConfig } = event.detail;
-    const asked = /\/(?:advice\/settled|what-if)\?version=(\d+)/.exec(pathInfo?.requestPath ?? "");
+    const asked = /\/(?:advice\/settled|what-if)\?version=([^&]+)/.exec(pathInfo?.requestPath ?? "");
     const isCurrent = asked?.[1] === document.getElementById("version")?.value && requestConfig.elt.isConnected;
     if (asked && !isCurrent) event.detail.shouldSwap = false;
   });

@@ -67,7 +67,8 @@ def demo(page: Page, title: str) -> Locator:
 
 def begin(page: Page, template: str) -> None:
     page.get_by_role("link", name="New decision").click()
-    page.get_by_role("button", name=template, exact=True).click()
+    page.get_by_role("link", name=template, exact=True).click()
+    page.get_by_role("button", name="Create the decision").click()
     page.wait_for_url(re.compile(r"/decisions/[0-9a-f-]{36}$"))
 
 

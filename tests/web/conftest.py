@@ -1,9 +1,12 @@
 """Pages without a browser: a decision on them, and runs in every state."""
 
 from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from advisor.advice.scenario import scenario_of
@@ -18,6 +21,12 @@ ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED, State.TIMED_OUT)
 MakeRun = Callable[..., Run]
 RIGHT = "the right password"
 """Of the member Dora."""
+
+
+def take_template(client: Client, template: str, **answers: str) -> Any:
+    """As the page of a template does: its decision is made, with these answers instead of the template's."""
+    posted = {"version": f"new:{template}", "create": "on", **answers}
+    return client.post(reverse("save-answers", args=[uuid4()]), posted)
 
 
 @pytest.fixture

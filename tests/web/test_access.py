@@ -43,6 +43,7 @@ TABLE: dict[str, Row] = {
     "hide-library-entry": Row("POST", (LOGIN, 302, 302, 403, 302, 403)),
     "reset-library-entry": Row("POST", (LOGIN, 302, 302, 403, 302, 403)),
     "new-decision": Row("GET", (LOGIN, 200, 200, 403, 200, 403)),
+    "template": Row("GET", (LOGIN, 200, 200, 403, 200, 403)),
     "new-from-recording": Row("POST", (LOGIN, 422, 422, 403, 422, 403)),
     "new-from-answers": Row("POST", (LOGIN, 302, 302, 403, 302, 403)),
     "decision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
@@ -275,8 +276,8 @@ def address(name: str, decision: Decision, run: Run) -> str:
             | "empty-letters"
         ):
             return reverse(name, args=[run.pk, "csv"] if name == "run-tables" else [run.pk])
-        case "new-library-entry":
-            return reverse(name, args=["hop"])
+        case "new-library-entry" | "template":
+            return reverse(name, args=[{"template": "email_triage"}.get(name, "hop")])
         case "library-entry" | "hide-library-entry" | "reset-library-entry":
             return reverse(name, args=["hop", "nginx"])
         case (

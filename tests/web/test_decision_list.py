@@ -9,6 +9,7 @@ from django.urls import reverse
 from advisor.decisions.models import Decision, Revision
 from advisor.decisions.services.decisions import create_decision, free_title, set_tags
 from advisor.teams.models import User, Workspace
+from tests.web.conftest import take_template
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +89,7 @@ def test_a_duplicate_has_the_answers_and_tags_under_a_title_of_its_own(
 
 def test_a_decision_from_a_template_is_told_apart_from_one_of_that_name(client: Client, workspace: Workspace) -> None:
     for _ in range(2):
-        client.post(reverse("new-decision"), {"template": "email_triage"})
+        take_template(client, "email_triage")
     assert shown(client) == {"Email triage", "Email triage (2)"}
     assert free_title(workspace, "Email triage (2)") == "Email triage (3)"
     assert len(free_title(workspace, "x" * 120)) == 120
@@ -132,5 +133,5 @@ def test_the_list_says_what_this_is_until_there_is_a_decision_of_ones_own(client
     create_decision(workspace, workspace.members.get(username="local"), {"template": "email_triage"}, is_demo=True)
     page = client.get(reverse("home")).content.decode()
     assert 'id="introduction-heading"' in page and "one-run" in page and "answer sheet" in page
-    client.post(reverse("new-decision"), {"template": "email_triage"})
+    take_template(client, "email_triage")
     assert 'id="introduction-heading"' not in client.get(reverse("home")).content.decode()

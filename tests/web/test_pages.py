@@ -85,18 +85,6 @@ def test_every_template_is_offered_with_what_it_leads_to(client: Client, workspa
     assert page.count("clearly.") >= 6
 
 
-def test_a_template_begins_a_decision(client: Client, workspace: Workspace) -> None:
-    answer = client.post(reverse("new-decision"), {"template": "chat_assistant"}, follow=True)
-    assert answer.status_code == 200
-    assert Decision.objects.get().title == "Chat assistant"
-
-
-@pytest.mark.parametrize("name", ["", "nothing", "\x00", "x" * 100_000])
-def test_an_unknown_template_is_refused(name: str, client: Client, workspace: Workspace) -> None:
-    assert client.post(reverse("new-decision"), {"template": name}).status_code == 422
-    assert not Decision.objects.exists()
-
-
 def test_status_and_deletion(client: Client, decision: Decision) -> None:
     assert client.post(reverse("decision-status", args=[decision.pk]), {"status": "accepted"}).status_code == 302
     assert client.post(reverse("delete-decision", args=[decision.pk])).status_code == 422

@@ -14,6 +14,7 @@ from advisor.decisions.services.decisions import change_status
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.workspaces import cancel_invitation, create_invitation
 from tests.conftest import member
+from tests.web.conftest import take_template
 
 pytestmark = pytest.mark.django_db
 ACCOUNT = {"username": "dora", "password": "a-long-enough-one", "again": "a-long-enough-one"}
@@ -112,7 +113,7 @@ def test_one_switches_between_workspaces_and_links_hold_in_all(
     client.post(reverse("switch-workspace", args=[later.pk]))
     assert decision.title not in client.get(reverse("home")).content.decode()
     assert client.get(reverse("decision", args=[decision.pk])).status_code == 200
-    made = client.post(reverse("new-decision"), {"template": "chat_assistant"})
+    made = take_template(client, "chat_assistant")
     assert made.status_code == 302 and later.decisions.count() == 1
 
 
@@ -156,7 +157,7 @@ def test_decisions_are_listed_by_status(client: Client, decision: Decision, user
     assert "Decisions by status" not in client.get(reverse("home")).content.decode()
     Decision.objects.filter(pk=decision.pk).update(title="Accepted one")
     change_status(decision, user, Status.ACCEPTED)
-    client.post(reverse("new-decision"), {"template": "chat_assistant"})
+    take_template(client, "chat_assistant")
     assert "Decisions by status" in client.get(reverse("home")).content.decode()
     accepted = client.get(reverse("home") + "?status=accepted").content.decode()
     assert "Accepted one" in accepted and "Chat assistant" not in accepted

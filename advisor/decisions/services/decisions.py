@@ -3,7 +3,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from advisor.advice.answers import answers_from
 from advisor.advice.library_overrides import apply_overrides
+from advisor.advice.templates import TEMPLATES
 from advisor.decisions.cleaning import clean_name, clean_text
 from advisor.decisions.errors import StaleStatus
 from advisor.decisions.limits import COMMENT_LENGTH, COMMENTS_CAP, TAG_LENGTH, TAGS_CAP, TITLE_LENGTH
@@ -29,14 +30,35 @@ DEMO_TEMPLATES = ("email_triage", "form_classification", "document_extraction")
 """The last one is first in the list."""
 
 
+def look_at_template(workspace: Workspace, user: User, template: str, key: UUID) -> Revision:
+    """The first revision of the decision that the template would make, with that id; neither is stored.
+
+    Raises PermissionDenied unless the user may edit in the workspace.
+    """
+    require_editor(user, workspace)
+    own = library_of(workspace)
+    name = free_title(workspace, TEMPLATES[template].answers.name)
+    answers = answers_from(apply_overrides({"template": template, "name": name}, own))
+    decision = Decision(pk=key, workspace=workspace, title=name, created_by=user)
+    # The same id for each look: a page that asks again finds the simulation that is under way.
+    return Revision(pk=uuid5(key, template), decision=decision, number=1, **build_revision_fields(answers, own))
+
+
 def create_decision(
-    workspace: Workspace, user: User, given: Mapping[str, Any], *, title: str | None = None, is_demo: bool = False
+    workspace: Workspace,
+    user: User,
+    given: Mapping[str, Any],
+    *,
+    title: str | None = None,
+    is_demo: bool = False,
+    key: UUID | None = None,
 ) -> Decision:
-    """Create a draft with its first revision; `given` is merged into its template's values.
+    """Create a draft with its first revision; `given` is merged into its template's values. `key` is its id, if it has one already.
 
     Raises:
         PermissionDenied: unless the user may edit in the workspace.
         InvalidInput: with what is wrong in `given` or the title; nothing is saved.
+        IntegrityError: there is a decision with that `key`.
     """
     require_editor(user, workspace)
     own = library_of(workspace)
@@ -45,7 +67,9 @@ def create_decision(
     name = clean_name(answers.name if title is None else title, "title")
     fields = build_revision_fields(answers, own)
     with transaction.atomic():
-        decision = Decision.objects.create(workspace=workspace, title=name, is_demo=is_demo, created_by=user)
+        decision = Decision.objects.create(
+            pk=key or uuid4(), workspace=workspace, title=name, is_demo=is_demo, created_by=user
+        )
         Revision.objects.create(decision=decision, number=1, created_by=user, **fields)
     return decision
 

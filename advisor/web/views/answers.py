@@ -1,5 +1,6 @@
 """Answers that are changed by typing, by a recording of arrivals or by a file, and simulated."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, wraps
 from typing import Any, Literal
@@ -7,17 +8,21 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError
 from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
-from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
+from django_htmx.http import HttpResponseClientRedirect, replace_url, reswap, retarget, trigger_client_event
 
+from advisor.advice.answers import answers_from
 from advisor.advice.library_overrides import Library
 from advisor.advice.yaml_json import LARGEST_BYTES, LARGEST_REPORT_BYTES, document_kind, read_mapping
 from advisor.decisions import jobs
 from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, RecordingUpload, Revision, Run
+from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import (
     benchmark_of_upload,
@@ -31,7 +36,7 @@ from advisor.decisions.services.requests import IDEMPOTENCY_KEY
 from advisor.decisions.services.revisions import drop_trace, save_answers, step_answers
 from advisor.decisions.services.simulated_advice import advise_revision
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import editable_decision
+from advisor.web.access import editable_decision, find_latest
 from advisor.web.decision_page import Changes, changes, decision_context, version_of
 from advisor.web.forms.fields import groups_of
 from advisor.web.forms.posts import apply_certainty_choices, externally_changed_fields, given_from, valid_from
@@ -41,6 +46,8 @@ from advisor.web.request_limits import limit_upload
 from core.errors import InvalidInput, Problem
 from simulator.recordings.understanding import Corrections, RecordingQuestion
 from simulator.traces import TraceError
+
+log = logging.getLogger(__name__)
 
 ADVISED = "advised"
 """An event: a page whose choice is a live run fetches its plan again."""
@@ -53,6 +60,8 @@ VERSIONS_UNDER_WAY = 2
 """Which that request may have made: undo saves what was typed, and takes one step."""
 PLAN_PATIENCE_S = 2.0
 """How long a simulation that is asked for right after typing waits for the plan; without one it has all consumers that are allowed."""
+CREATE = "create"
+"""In a post that makes a decision of a template even if no answer differs."""
 QUEUE_IS_SILENT = "The run is saved. The queue does not answer right now; it starts by itself once the queue is back."
 
 
@@ -61,13 +70,15 @@ class AnswersEdit:
 
     insist = False
     """Whether the answers are needed now, so that the page leads to the first fault."""
+    is_created = False
+    """Whether it stored the decision, of which the page showed the template until now."""
     chosen: frozenset[str] = frozenset()
     """Paths of the fields in which the page shows something else than what was typed."""
 
-    def __init__(self, request: MemberRequest, decision: Decision) -> None:
+    def __init__(self, request: MemberRequest, before: Revision) -> None:
         self.request = request
-        self.decision = decision
-        self.before = decision.latest()
+        self.decision = before.decision
+        self.before = before
 
     @cached_property
     def own(self) -> Library:
@@ -77,7 +88,24 @@ class AnswersEdit:
     def post(self) -> QueryDict:
         return self.request.POST
 
+    def store(self) -> None:
+        """Make the decision, if it is a template that is looked at until now."""
+        if not self.decision._state.adding:
+            return
+        first = {"template": self.before.answers.template, "name": self.before.answers.name}
+        try:
+            create_decision(self.decision.workspace, self.request.user, first, key=self.decision.pk)
+        except IntegrityError:
+            log.info("Another request has made the decision %s", self.decision.pk)
+        self.decision = editable_decision(self.request, self.decision.pk)
+        self.is_created = True
+
     def save(self, post: QueryDict) -> Revision:
+        """Save what was posted. A template becomes a decision with the first answer that differs from its own."""
+        answers = answers_from(given_from(post, self.before.answers, self.own))
+        if self.decision._state.adding and answers == self.before.answers:
+            return self.before
+        self.store()
         version = version_of(self.request)
         try:
             return self._save_on(version, post)
@@ -96,12 +124,16 @@ class AnswersEdit:
         if not self.request.htmx:
             if notice:
                 messages.info(self.request, notice)
+            if self.decision._state.adding:
+                return redirect("template", after.answers.template)
             return redirect("decision", self.decision.pk)
         context = decision_context(self.request, self.decision, after, own=self.own)
         changed = externally_changed_fields(self.post, self.before.answers, after.answers, self.own) | self.chosen
         old = groups_of(self.before.answers, recommendation=self.before.recommendation, own=self.own)
         context |= {"changes": changes(old, context["groups"], changed, self.post), "notice": notice}
-        response = render(self.request, "decisions/_saved.html", context)
+        response = render(self.request, "decisions/_saved.html", context | {"is_created": self.is_created})
+        if self.is_created:
+            response = replace_url(response, reverse("decision", args=[self.decision.pk]))
         return trigger_client_event(response, ADVISED, after="settle") if context["run_options"].live else response
 
     def refused(self, problems: Iterable[Problem], status: int = 422) -> HttpResponse:
@@ -131,7 +163,7 @@ def edits_answers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
 
     @wraps(view)
     def respond(request: MemberRequest, decision_id: UUID, **kwargs: Any) -> HttpResponseBase:
-        edit = AnswersEdit(request, editable_decision(request, decision_id))
+        edit = AnswersEdit(request, find_latest(request, decision_id, request.POST.get("version", ""), editable=True))
         try:
             return view(edit, **kwargs)
         except InvalidInput as error:
@@ -147,6 +179,9 @@ def edits_answers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
 def save_typed(edit: AnswersEdit) -> HttpResponseBase:
     save_run_options(edit.request, edit.decision)
     edit.post, edit.chosen = apply_certainty_choices(edit.request.POST, edit.before.answers)
+    if CREATE in edit.post:
+        answers_from(given_from(edit.post, edit.before.answers, edit.own))
+        edit.store()
     after = edit.save(edit.post)
     options = RunOptions.from_mapping(edit.request.POST)
     return edit.not_started(after, options) if options.errors else edit.saved(after)
@@ -164,8 +199,11 @@ def simulate(edit: AnswersEdit) -> HttpResponseBase:
         return _go_to_run(request, earlier)
     edit.insist = True
     save_run_options(request, decision)
-    revision = edit.save(apply_certainty_choices(request.POST, edit.before.answers)[0])
-    edit.before = revision
+    post, _ = apply_certainty_choices(request.POST, edit.before.answers)
+    answers_from(given_from(post, edit.before.answers, edit.own))
+    edit.store()
+    revision = edit.save(post)
+    edit.before, decision = revision, edit.decision
     options = RunOptions.from_mapping(request.POST)
     if options.errors:
         return edit.not_started(revision, options)
@@ -197,9 +235,11 @@ def step_history(edit: AnswersEdit, direction: Literal["undo", "redo"]) -> HttpR
     typed, refused = valid_from(post, edit.before.answers, edit.own)
     after, lost, version = edit.before, False, version_of(edit.request)
     if typed != edit.before.answers:
+        edit.store()
+        decision = edit.decision
         after = save_answers(decision, typed.model_dump(), user, version, own=edit.own)
         version = decision.draft_version
-    if direction == "redo" or not refused:
+    if not decision._state.adding and (direction == "redo" or not refused):
         after, lost = step_answers(decision, user, version, direction, own=edit.own)
     return edit.saved(after, RECORDING_LOST if lost else "")
 
@@ -214,7 +254,7 @@ def forget_recording(edit: AnswersEdit) -> HttpResponseBase:
 @require_POST
 def upload_recording(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     """The limit on the size is set before anything reads the request; only then is the token checked."""
-    edit = AnswersEdit(request, editable_decision(request, decision_id))
+    edit = AnswersEdit(request, find_latest(request, decision_id, request.GET.get("version", ""), editable=True))
     limit_upload(request)
     try:
         return _upload(request, edit)
@@ -230,6 +270,7 @@ def _upload(request: MemberRequest, edit: AnswersEdit) -> HttpResponseBase:
             raise InvalidInput([Problem("volume.trace", "choose a file first")])
         upload = keep_upload(edit.decision.workspace, request.user, file.name or "", file.chunks())
         require_readable(upload)
+        edit.store()
         response = redirect("review-recording", edit.decision.pk, upload.pk)
         return HttpResponseClientRedirect(response.url) if request.htmx else response
     except InvalidInput as error:

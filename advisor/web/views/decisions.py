@@ -35,7 +35,14 @@ from advisor.reports import wording
 from advisor.teams.access import may_edit, role_in
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Role, Workspace
-from advisor.web.access import editable_decision, find_decision, revision_numbered, workspace_of
+from advisor.web.access import (
+    editable_decision,
+    find_decision,
+    find_latest,
+    revision_numbered,
+    version_in_page,
+    workspace_of,
+)
 from advisor.web.decision_page import decision_context, version_of
 from advisor.web.forms.questions import choice_reason, first_sentence, sentence_of
 from advisor.web.views.revisions import revision_page
@@ -180,13 +187,15 @@ def show_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
 @require_safe
 def settle_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """The whole advice on the answers of `?version=`, as soon as it is there; nothing once they have been changed."""
-    decision = find_decision(request, decision_id)
-    revision = decision.latest()
+    version = request.GET.get("version", "")
+    revision = find_latest(request, decision_id, version)
+    decision = revision.decision
     advise_revision(revision, POLL_S)
     is_search = "flips" in request.GET
     is_found = is_search and find_flips_of(revision, POLL_S)
-    current = Decision.objects.filter(pk=decision.pk).values_list("draft_version", flat=True).first()
-    if request.GET.get("version") != str(current) or (is_search and not is_found):
+    stored = Decision.objects.filter(pk=decision.pk).values_list("draft_version", flat=True).first()
+    current = version_in_page(revision) if stored is None else str(stored)
+    if version != current or (is_search and not is_found):
         return HttpResponse(status=204)
     context = decision_context(request, decision, revision)
     if context["awaited"]:

@@ -2,24 +2,26 @@
 
 from collections.abc import Iterable
 from functools import cache
+from uuid import uuid4
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import recommend
 from advisor.advice.templates import TEMPLATES
 from advisor.decisions.errors import UploadTooLarge
-from advisor.decisions.services.decisions import create_decision, free_title
+from advisor.decisions.services.decisions import create_decision, free_title, look_at_template
 from advisor.decisions.services.recordings import keep_upload, replace_recording_name
 from advisor.decisions.services.simulated_advice import find_typical
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
-from advisor.web.forms.questions import choice_reason, sentence_of
+from advisor.web.decision_page import decision_context
+from advisor.web.forms.questions import sentence_of
 from advisor.web.request_limits import limit_upload
 from advisor.web.views.answers import (
     UPLOAD_BYTES,
@@ -32,17 +34,19 @@ from advisor.web.views.answers import (
 from core.errors import InvalidInput
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_decision(request: MemberRequest) -> HttpResponseBase:
+@require_safe
+def new_decision(request: MemberRequest) -> HttpResponse:
     require_editor(request.user, request.workspace)
-    if request.method == "POST":
-        template = request.POST.get("template", "")
-        if template not in TEMPLATES:
-            titles = tuple(offered.title for offered in TEMPLATES.values())
-            return _offers(request, sentence_of(choice_reason(template, titles)), 422)
-        decision = create_decision(request.workspace, request.user, _template_answers(request, template))
-        return redirect("decision", decision.pk)
     return _offers(request)
+
+
+@require_safe
+def show_template(request: MemberRequest, template: str) -> HttpResponse:
+    """The page of the decision that the template would make; it is stored with the first answer that is changed."""
+    if template not in TEMPLATES:
+        raise Http404
+    revision = look_at_template(request.workspace, request.user, template, uuid4())
+    return render(request, "decisions/show.html", decision_context(request, revision.decision, revision))
 
 
 def _template_answers(request: MemberRequest, template: str) -> dict[str, str]:

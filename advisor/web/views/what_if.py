@@ -13,7 +13,7 @@ from advisor.decisions.services.library import library_of
 from advisor.decisions.services.revisions import build_revision_fields
 from advisor.decisions.services.simulated_advice import advise_revision
 from advisor.teams.middleware import MemberRequest
-from advisor.web.access import find_decision
+from advisor.web.access import find_latest, version_in_page
 from advisor.web.decision_page import advice_of
 from advisor.web.forms.fields import errors_by_field
 from advisor.web.forms.posts import given_from
@@ -26,10 +26,11 @@ TRIED_PATIENCE_S = 3.0
 @require_POST
 def try_answers(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     """The advice on the posted answers laid over those of `?version=`; nothing once these have been changed."""
-    decision = find_decision(request, decision_id)
-    if request.GET.get("version") != str(decision.draft_version):
+    latest = find_latest(request, decision_id, request.GET.get("version", ""))
+    decision, before = latest.decision, latest.answers
+    if request.GET.get("version") != version_in_page(latest):
         return HttpResponse(status=204)
-    own, before = library_of(decision.workspace), decision.latest().answers
+    own = library_of(decision.workspace)
     try:
         fields = build_revision_fields(answers_from(given_from(request.POST, before, own)), own)
     except InvalidInput as error:

@@ -108,7 +108,7 @@ def test_a_browser_that_has_not_opened_the_printed_address_sees_nothing(token: O
         answer = stranger().get(page)
         assert answer.status_code == 403, page
         assert "Open the address that Crossover printed" in answer.content.decode()
-    assert stranger().post(reverse("new-decision")).status_code == 403
+    assert stranger().post(reverse("new-from-answers")).status_code == 403
     assert stranger().get("/health/live").status_code == 200
     assert not User.objects.exists()
 
