@@ -13,7 +13,7 @@ from advisor.configuration import ROOT
 GLOSSARY_SECTIONS = ("## What Crossover works with\n", "## Simulation\n")
 NOT_ON_PAGES = ("Answers", "Rule", "Document", "Engine", "Tally", "Result")
 """Terms of these sections that the pages don't use."""
-MARKED = (
+MARKED_TERMS = (
     "Backlog",
     "Backoff",
     "Broker",
@@ -58,7 +58,7 @@ def glossary() -> list[tuple[str, str]]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    forms = (FORMS.get(term) or rf"{SPACE.join(term.lower().split())}s?" for term in MARKED)
+    forms = (FORMS.get(term) or rf"{SPACE.join(term.lower().split())}s?" for term in MARKED_TERMS)
     groups = "|".join(f"(?P<t{place}>{form})" for place, form in enumerate(forms))
     return re.compile(rf"(?<![\w./-])(?:{groups})(?![\w/]|\.\w)", re.IGNORECASE)
 
@@ -70,7 +70,7 @@ def mark_terms(html: SafeString) -> SafeString:
     unmarked = 0
 
     def mark(match: re.Match[str]) -> str:
-        term = MARKED[int((match.lastgroup or "")[1:])]
+        term = MARKED_TERMS[int((match.lastgroup or "")[1:])]
         if term in marked:
             return match[0]
         marked.add(term)

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
 from advisor.decisions.models import Decision, Run
-from advisor.web.glossary import MARKED, glossary, mark_terms
+from advisor.web.glossary import MARKED_TERMS, glossary, mark_terms
 
 
 def words_marked(html: str) -> list[str]:
@@ -57,7 +57,7 @@ def test_nothing_is_marked_in_what_is_pressed_or_in_a_heading_or_an_attribute() 
 def test_every_mark_leads_to_an_entry_of_the_handbook_with_the_same_sentence(client: Client) -> None:
     handbook = client.get(reverse("handbook")).content.decode()
     meanings = dict(glossary())
-    for term in MARKED:
+    for term in MARKED_TERMS:
         assert f'id="glossary-{slugify(term)}"' in handbook
         [link] = re.findall(r'href="([^"]+)" aria-description="([^"]+)"', marked(term.partition(",")[0]))
         assert link == (f"{reverse('handbook')}#glossary-{slugify(term)}", escape(meanings[term]))

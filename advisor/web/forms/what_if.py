@@ -11,8 +11,8 @@ from advisor.web.forms.fields import best_written
 from core.numbers import count, duration, rate
 
 SPAN, STEPS = 8.0, 12
-"""A slider goes from an eighth of the present answer to eight times it, in so many steps each way."""
-DIGITS = 2
+"""A slider goes from an eighth of the present answer to eight times it, in this number of steps each way."""
+_DIGITS = 2
 Values = Mapping[str, float]
 
 
@@ -25,6 +25,10 @@ class Slider:
     words: tuple[str, ...]
     now: int
     """The stop of the present answers."""
+
+    @property
+    def now_words(self) -> str:
+        return self.words[self.now]
 
     @property
     def last(self) -> int:
@@ -98,7 +102,7 @@ def _slider(
     answers_at: Callable[[float], Values],
     words_at: Callable[[Values], str],
 ) -> Slider:
-    others = {_within(path, float(f"{now * SPAN ** (step / STEPS):.{DIGITS}g}")) for step in range(-STEPS, STEPS + 1)}
+    others = {_within(path, float(f"{now * SPAN ** (step / STEPS):.{_DIGITS}g}")) for step in range(-STEPS, STEPS + 1)}
     values = sorted({*others, now})
     stops = [answers_at(value) for value in values]
     words = tuple(map(words_at, stops))

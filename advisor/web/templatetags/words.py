@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 from django.template.base import Parser, Token
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
@@ -211,6 +211,11 @@ def _link(address: str) -> SafeString:
 @register.filter
 def glued(sentence: str) -> str:
     return wording.unbroken(sentence)
+
+
+@register.filter
+def with_terms(text: str) -> SafeString:
+    return mark_terms(conditional_escape(text))
 
 
 class TermsNode(template.Node):
