@@ -67,6 +67,8 @@ def test_advice_help_and_results_carry_marks(client: Client, decision: Decision,
     page = client.get(reverse("decision", args=[decision.pk])).content.decode()
     advice = page.partition('id="advice-details"')[2]
     assert {"consumers", "jitter", "dead letter"} <= set(map(str.lower, words_marked(advice)))
+    reasons = advice.partition('id="reasons-heading"')[2].partition("</section>")[0]
+    assert "p95" in words_marked(reasons)
     for section in re.findall(r"<section.*?</section>", advice, re.DOTALL):
         addresses = re.findall(r'<a class="term" href="([^"]+)"', section)
         assert len(addresses) == len(set(addresses))
