@@ -88,9 +88,14 @@ class AnswersEdit:
     def post(self) -> QueryDict:
         return self.request.POST
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the page shows a template, of which no decision is made yet."""
+        return self.decision._state.adding
+
     def store(self) -> None:
-        """Make the decision, if it is a template that is looked at until now."""
-        if not self.decision._state.adding:
+        """Make the decision, if there is none yet."""
+        if not self.is_new:
             return
         first = {"template": self.before.answers.template, "name": self.before.answers.name}
         try:
@@ -100,12 +105,13 @@ class AnswersEdit:
         self.decision = editable_decision(self.request, self.decision.pk)
         self.is_created = True
 
-    def save(self, post: QueryDict) -> Revision:
-        """Save what was posted. A template becomes a decision with the first answer that differs from its own."""
-        answers = answers_from(given_from(post, self.before.answers, self.own))
-        if self.decision._state.adding and answers == self.before.answers:
-            return self.before
-        self.store()
+    def save(self, post: QueryDict, *, always: bool = False) -> Revision:
+        """Save what was posted. A template becomes a decision with the first answer that differs from its own, or `always`."""
+        if self.is_new:
+            answers = answers_from(given_from(post, self.before.answers, self.own))
+            if answers == self.before.answers and not always:
+                return self.before
+            self.store()
         version = version_of(self.request)
         try:
             return self._save_on(version, post)
@@ -124,16 +130,14 @@ class AnswersEdit:
         if not self.request.htmx:
             if notice:
                 messages.info(self.request, notice)
-            if self.decision._state.adding:
+            if self.is_new:
                 return redirect("template", after.answers.template)
             return redirect("decision", self.decision.pk)
         context = decision_context(self.request, self.decision, after, own=self.own)
         changed = externally_changed_fields(self.post, self.before.answers, after.answers, self.own) | self.chosen
         old = groups_of(self.before.answers, recommendation=self.before.recommendation, own=self.own)
         context |= {"changes": changes(old, context["groups"], changed, self.post), "notice": notice}
-        response = render(self.request, "decisions/_saved.html", context | {"is_created": self.is_created})
-        if self.is_created:
-            response = replace_url(response, reverse("decision", args=[self.decision.pk]))
+        response = self._page(context, 200)
         return trigger_client_event(response, ADVISED, after="settle") if context["run_options"].live else response
 
     def refused(self, problems: Iterable[Problem], status: int = 422) -> HttpResponse:
@@ -155,7 +159,8 @@ class AnswersEdit:
 
     def _page(self, context: Mapping[str, Any], status: int = 422) -> HttpResponse:
         template = "decisions/_saved.html" if self.request.htmx else "decisions/show.html"
-        return render(self.request, template, context, status=status)
+        response = render(self.request, template, {**context, "is_created": self.is_created}, status=status)
+        return replace_url(response, reverse("decision", args=[self.decision.pk])) if self.is_created else response
 
 
 def edits_answers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -179,10 +184,7 @@ def edits_answers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
 def save_typed(edit: AnswersEdit) -> HttpResponseBase:
     save_run_options(edit.request, edit.decision)
     edit.post, edit.chosen = apply_certainty_choices(edit.request.POST, edit.before.answers)
-    if CREATE in edit.post:
-        answers_from(given_from(edit.post, edit.before.answers, edit.own))
-        edit.store()
-    after = edit.save(edit.post)
+    after = edit.save(edit.post, always=CREATE in edit.post)
     options = RunOptions.from_mapping(edit.request.POST)
     return edit.not_started(after, options) if options.errors else edit.saved(after)
 
@@ -199,11 +201,8 @@ def simulate(edit: AnswersEdit) -> HttpResponseBase:
         return _go_to_run(request, earlier)
     edit.insist = True
     save_run_options(request, decision)
-    post, _ = apply_certainty_choices(request.POST, edit.before.answers)
-    answers_from(given_from(post, edit.before.answers, edit.own))
-    edit.store()
-    revision = edit.save(post)
-    edit.before, decision = revision, edit.decision
+    revision = edit.save(apply_certainty_choices(request.POST, edit.before.answers)[0], always=True)
+    edit.before = revision
     options = RunOptions.from_mapping(request.POST)
     if options.errors:
         return edit.not_started(revision, options)
@@ -239,7 +238,7 @@ def step_history(edit: AnswersEdit, direction: Literal["undo", "redo"]) -> HttpR
         decision = edit.decision
         after = save_answers(decision, typed.model_dump(), user, version, own=edit.own)
         version = decision.draft_version
-    if not decision._state.adding and (direction == "redo" or not refused):
+    if not edit.is_new and (direction == "redo" or not refused):
         after, lost = step_answers(decision, user, version, direction, own=edit.own)
     return edit.saved(after, RECORDING_LOST if lost else "")
 
