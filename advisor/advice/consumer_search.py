@@ -13,6 +13,7 @@ from advisor.advice.delivery import answers_all_in_line
 from advisor.advice.design_plan import plan_by_formulas
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.evidence import MOST_JOBS_A_REPLICATION, brief_scenario, evidence_of
+from advisor.advice.expiry import with_expiry
 from advisor.advice.fewer_retries import better_style, explained_retries, find_fewer_retries
 from advisor.advice.ordinary_days import with_ordinary_days
 from advisor.advice.peak_and_outage import outage_of, peak_drain_s, with_breaker
@@ -92,6 +93,7 @@ def simulated_plan(
     planned, evidence = _planned(evaluation, plan, trace)
     if evidence is None:
         return planned, None
+    planned, evidence = with_expiry(evaluation, planned, evidence)
     recovering = _recovering(evaluation, planned)
     if recovering != planned:
         planned, evidence = recovering, evidence_of(evaluation, trace, recovering) or evidence

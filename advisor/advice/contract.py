@@ -120,6 +120,13 @@ class CircuitBreakerPlan(Value):
     pause_s: float
 
 
+class ExpiryPlan(Value):
+    """A job that has not begun `after_s` after its request is not begun any more; and a sentence that says why."""
+
+    after_s: float
+    why: str
+
+
 class DesignPlan(Value):
     """What is advised to be built, and therefore simulated."""
 
@@ -136,6 +143,7 @@ class DesignPlan(Value):
     queue_consumers: dict[str, int] | None = None
     """Of each queue, if none of them is shared."""
     breaker: CircuitBreakerPlan | None = None
+    expiry: ExpiryPlan | None = None
     subscriber_consumers: int | None = None
     """Of each subscriber, for the events of a hybrid that answers everything in line; null: any number."""
 

@@ -72,6 +72,14 @@ def _outage_run(evaluation: Evaluation, plan: DesignPlan) -> tuple[Scenario, Tal
     return None if scenario is None or tally is None else (scenario, tally)
 
 
+def good_shares_in_peak_and_outage(evaluation: Evaluation, plan: DesignPlan) -> dict[str, float]:
+    """By what is simulated: neither if there are no peaks and no outage is stated, or if the runs would take too long."""
+    scenario, run = one_peak(evaluation, plan), _outage_run(evaluation, plan)
+    tally = _tally_of(scenario) if isinstance(scenario.arrivals, BurstArrivals) else None
+    shares = {} if tally is None else {"peak": tally.good_share}
+    return shares if run is None else shares | {"outage": run[1].good_share}
+
+
 def outage_of(evaluation: Evaluation, plan: DesignPlan) -> OutageEvidence | None:
     """None if no outage is stated, or the run would take too long, or cannot be made."""
     run = _outage_run(evaluation, plan)

@@ -279,6 +279,7 @@ def _event_driven(evaluation: Evaluation, plan: DesignPlan) -> EventDriven:
         dispatch_s=costs.dispatch_s,
         retry_tick_s=costs.retry_tick_s,
         dead_letter=answers.failures.dead_letter,
+        expires_s=plan.expiry.after_s if plan.expiry else None,
         circuit_breaker=CircuitBreaker(**plan.breaker.model_dump()) if plan.breaker else False,
         **_redelivery(answers),
         **_ordering(answers),

@@ -300,6 +300,14 @@ def retries_sentence(plan: RetryPlan) -> str:
     )
 
 
+def expiry_sentence(recommendation: Recommendation) -> str:
+    """Empty if no job expires."""
+    plan = recommendation.plan
+    if plan is None or plan.expiry is None or recommendation.style == "synchronous":
+        return ""
+    return plan.expiry.why
+
+
 def breaker_sentence(recommendation: Recommendation) -> str:
     """Empty if no circuit breaker is planned."""
     plan, evidence = recommendation.plan, recommendation.evidence

@@ -299,6 +299,7 @@ def retries_section(recommendation: Recommendation) -> Section:
         (
             Paragraph(wording.retries_sentence(recommendation.retries)),
             *((Paragraph(breaker),) if (breaker := wording.breaker_sentence(recommendation)) else ()),
+            *((Paragraph(expiry),) if (expiry := wording.expiry_sentence(recommendation)) else ()),
             Paragraph(wording.dead_letter_sentence(recommendation)),
         ),
     )
