@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
@@ -91,6 +92,18 @@ def test_simulate_makes_the_decision_and_its_run(client: Client, workspace: Work
     run = Run.objects.get()
     assert started.url == reverse("run", args=[run.pk])
     assert run.revision.decision == Decision.objects.get()
+
+
+def test_a_recording_makes_the_decision_that_reads_it(client: Client, workspace: Workspace) -> None:
+    page, _ = look(client)
+    address = re.search(r'action="([^"]+/trace\?version=new:document_extraction)"', page)
+    assert address
+    broken = SimpleUploadedFile("arrivals.csv", b"hello")
+    assert client.post(address[1], {"trace": broken}).status_code == 422
+    assert not Decision.objects.exists()
+    answer = client.post(address[1], {"trace": SimpleUploadedFile("arrivals.csv", b"time\n0\n1\n3\n")})
+    decision = Decision.objects.get()
+    assert answer.url.startswith(reverse("decision", args=[decision.pk]) + "/recordings/")
 
 
 @pytest.mark.simulated_advice
