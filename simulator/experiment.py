@@ -1,6 +1,7 @@
 """Runs a Scenario through both designs with common random numbers: replications, intervals, the paired difference and the verdict."""
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import NamedTuple
 
 from core.errors import InvalidInput, Problem
@@ -90,23 +91,32 @@ def simulate(
 
 
 class BriefShare(NamedTuple):
-    """A good share, whether there is a steady state, and whether the run was long enough to show that."""
+    """A good share (at most that, if the run ended early), whether there is a steady state, and whether the run was long enough to show that."""
 
     in_time: float
     stable: bool
     settled: bool = True
 
 
-def share_of_one_run(scenario: Scenario, design: str, load: Load, trace: Trace | None = None) -> BriefShare:
+def share_of_one_run(
+    scenario: Scenario, design: str, load: Load, trace: Trace | None = None, *, enough_missed: float = inf
+) -> BriefShare:
     """Of one replication of a design that has a steady state by its long-run load, of which the scenario may be only a part.
 
-    It is for searches that run many scenarios on this thread. Raise as `simulate`.
+    The run ends early once more than the share `enough_missed` of its jobs has missed. It is for searches that run many scenarios on this
+    thread. Raise as `simulate`.
     """
     check(scenario, trace)
     warm()
-    runner = Runner(scenario, trace, None, {design: True}, 1, designs=(design,), keeps_checkpoints=False)
+    jobs = jobs_of(scenario, trace) - scenario.warmup_jobs
+    most = enough_missed * jobs
+    runner = Runner(
+        scenario, trace, None, {design: True}, 1, designs=(design,), keeps_checkpoints=False, most_missed=most
+    )
     runner.run(1)
     (tally,) = runner.tallies[design]
+    if tally.missed > most:
+        return BriefShare(1 - tally.missed / jobs, stable=True)
     stability = stability_of(scenario, design, load, trace, [tally])
     return BriefShare(tally.good_share, stability.stable, stability.jobs_to_settle is None)
 
@@ -134,24 +144,18 @@ def _run_alone(scenario: Scenario, design: str, replications: int, trace: Trace 
     return load, runner.tallies[design]
 
 
-def conclude_designs(
-    scenario: Scenario, looks: Looks = FULL_LOOKS, designs: tuple[str, ...] = ()
-) -> dict[str, Conclusion]:
-    """What `simulate` concludes of these designs (or of all), without the rest of its result. Raise as `simulate`."""
+def conclude_design(scenario: Scenario, design: str, looks: Looks = FULL_LOOKS) -> Conclusion:
+    """What `simulate` concludes of a design, without the rest of its result and as soon as that is known. Raise as `simulate`."""
     check(scenario, None)
     warm()
-    designs = designs or designs_of(scenario)
-    loads = {design: load_of(scenario, design, None, None) for design in designs}
-    drains = {design: load.stable for design, load in loads.items()}
-    runner = Runner(scenario, None, None, drains, designs=designs, keeps_checkpoints=False)
+    load = load_of(scenario, design, None, None)
+    runner = Runner(scenario, None, None, {design: load.stable}, designs=(design,), keeps_checkpoints=False)
     _run(runner, None, None, looks)
-    concluded: dict[str, Conclusion] = {}
-    for design, tallies in runner.tallies.items():
-        stability = stability_of(scenario, design, loads[design], None, tallies)
-        share = share_of_tallies(scenario, tallies, stability.stable)
-        low = share.low if stability.jobs_to_settle is None else 0.0
-        concluded[design] = replace(share, low=low).conclude(wanted_share(scenario))
-    return concluded
+    (tallies,) = runner.tallies.values()
+    stability = stability_of(scenario, design, load, None, tallies)
+    share = share_of_tallies(scenario, tallies, stability.stable)
+    low = share.low if stability.jobs_to_settle is None else 0.0
+    return replace(share, low=low).conclude(wanted_share(scenario))
 
 
 def used_recordings(

@@ -38,7 +38,7 @@ from simulator.resampling import first_of, resample_durations, resample_trace
 from simulator.result import SoFar
 from simulator.scenario import Scenario
 from simulator.services import ExponentialService
-from simulator.tally import FineTally, Tally, tally_of
+from simulator.tally import FineTally, Tally, missed_of, tally_of
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
@@ -54,6 +54,8 @@ FIRST_BUDGET = 2000
 EVENTS_A_PROBE = 8
 EVENTS_A_JOB = 4
 """About as many as a plain job has: slices of a first replication end often enough for its checkpoints."""
+EVENTS_BETWEEN_LOOKS = 20_000
+"""If a run ends once enough has missed, its slices have no more."""
 FASTER = 4
 """A slice has at most this many times the events of the last one: expensive events may follow cheap ones."""
 REPORT_S = 0.1
@@ -147,6 +149,7 @@ class Runner:
 
     `shortcut`: a design that is a single station runs in its own, faster loop, to the same tally. `designs` are those that run, if not all.
     `keeps_checkpoints`: the state of the first replication is kept now and then, to look closer at a part of it.
+    `most_missed`: replications end once more jobs than that have missed.
     """
 
     scenario: Scenario
@@ -157,6 +160,7 @@ class Runner:
     shortcut: bool = True
     designs: tuple[str, ...] | None = None
     keeps_checkpoints: bool = True
+    most_missed: float = inf
     rows: Array = field(init=False)
     tallies: dict[str, list[Tally]] = field(init=False)
     resampled: dict[str, list[Tally]] = field(init=False)
@@ -344,6 +348,7 @@ class Runner:
         budget, m = FIRST_BUDGET, state.machine[0]
         part = max(FIRST_BUDGET, self._jobs * EVENTS_A_JOB // CHECKPOINTS)
         most = part if keeps is not None or until_s < inf else EVENTS_ALLOWED * part
+        most = min(most, EVENTS_BETWEEN_LOOKS) if self.most_missed < inf else most
         bounds = _Bounds.from_scenario(self.scenario, design, m)
         while True:
             if self._stop.is_set():
@@ -354,7 +359,7 @@ class Runner:
             if status in (DONE, UNFIT):
                 return status == DONE
             bounds.check(m)
-            if float(m["now"]) > until_s:
+            if float(m["now"]) > until_s or missed_of(m) > self.most_missed:
                 return True
             rate = (int(m["events"]) - before) / max(time.perf_counter() - began, 1e-6)
             budget = min(max(100, int(rate * SLICE_S)), FASTER * budget, most)

@@ -250,6 +250,10 @@ class Tally:
         return self.decided_good / self.decided if self.decided else 0.0
 
     @property
+    def missed(self) -> int:
+        return self.counts["late"] + sum(self.counts[name] for name in OUTCOME_COUNTS)
+
+    @property
     def attempts_per_job(self) -> float:
         return self.provider_calls / self.counts["offered"] if self.counts["offered"] else 0.0
 
@@ -348,6 +352,13 @@ def tally_of(m: Any) -> Tally:
         busiest_calls=int(m["busiest_calls"]),
         levels=m["levels"][: _batches_begun(m)][kept],
     )
+
+
+def missed_of(m: Any) -> int:
+    """The jobs in a machine's record that have ended without a result in time."""
+    counts = m["counts"]
+    late = int(counts[layout.C_COMPLETED]) - int(counts[layout.C_GOOD])
+    return late + sum(int(counts[place]) for place in OUTCOME_COUNTS.values())
 
 
 def _class_tally(m: Any, place: int, batches: Counts) -> ClassTally:

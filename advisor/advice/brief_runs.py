@@ -7,12 +7,12 @@ from typing import NamedTuple, cast
 
 from advisor.advice.contract import Style
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.evidence import shortened, shortest_peak_s
+from advisor.advice.evidence import alone, shortened, shortest_peak_s
 from advisor.advice.scenario import scenario_of
 from core.errors import InvalidInput, Problem
 from simulator.arrivals import Arrivals, BurstArrivals, GammaArrivals, PoissonArrivals, RegularArrivals
 from simulator.experiment import BriefShare, share_of_one_run
-from simulator.plan import EVENT_DRIVEN, SYNCHRONOUS, designs_of, jobs_of
+from simulator.plan import designs_of, jobs_of
 from simulator.scenario import Scenario
 from simulator.stability import Load, load_of
 
@@ -29,20 +29,18 @@ WORTHWHILE = 0.7
 """Above this part of the cycle's requests the whole cycle is run."""
 
 
-ENOUGH_MISSES = 4.0
-"""The rest of a cycle is not run if its peak alone misses this many times what may be missed, where the exact share is not asked for."""
-
-
 def brief_shares(
-    evaluation: Evaluation, without: Collection[str] = (), *, is_exact: bool = True
+    evaluation: Evaluation, without: Collection[str] = (), *, enough_missed: float = inf
 ) -> dict[Style, BriefShare]:
-    """Of each design but those. Raise as `simulate`; also InvalidInput if a cycle of the peaks has too many requests."""
+    """Of each design but those. Raise as `simulate`; also InvalidInput if a cycle of the peaks has too many requests.
+
+    A run ends early once its design misses more than the share `enough_missed`, and may miss more still than is then known.
+    """
     scenario = scenario_of(evaluation)
     designs = [design for design in designs_of(scenario) if design not in without]
     loads = {design: load_of(scenario, design, None, None) for design in designs}
     parts = _parts(scenario, evaluation) if any(load.stable for load in loads.values()) else []
-    enough = inf if is_exact else ENOUGH_MISSES * evaluation.point.caller.tolerated
-    return {cast(Style, design): _of_design(parts, design, load, enough) for design, load in loads.items()}
+    return {cast(Style, design): _of_design(parts, design, load, enough_missed) for design, load in loads.items()}
 
 
 def brief_jobs(evaluation: Evaluation) -> int:
@@ -59,42 +57,30 @@ class _Part(NamedTuple):
     weight: float
 
 
-def _of_design(parts: list[_Part], design: str, load: Load, enough: float) -> BriefShare:
-    """Parts are run until `enough` is missed."""
+def _of_design(parts: list[_Part], design: str, load: Load, enough_missed: float) -> BriefShare:
     if not load.stable:
         return BriefShare(0.0, False)
     all_jobs, missed, runs = sum(part.weight for part in parts), 0.0, list[BriefShare]()
     for part in parts:
-        run = _run_design(alone(part.scenario, design).model_dump_json(by_alias=True), design, load)
+        enough_of_part = (enough_missed - missed) * all_jobs / part.weight if part.weight > 0 else inf
+        scenario_json = _of_any_tolerance(alone(part.scenario, design)).model_dump_json(by_alias=True)
+        run = _run_design(scenario_json, design, load, enough_of_part if enough_of_part < 1 else inf)
         missed += part.weight * (1 - run.in_time) / all_jobs
         runs.append(run)
-        if missed > enough:
+        if missed > enough_missed:
             break
     return BriefShare(min(1.0, max(0.0, 1 - missed)), all(run.stable for run in runs), all(run.settled for run in runs))
 
 
-def alone(scenario: Scenario, design: str) -> Scenario:
-    """The Scenario without what concerns other designs alone, so that a run is not repeated if only that changes."""
-    synchronous, events = scenario.synchronous, scenario.event_driven
-    if design != SYNCHRONOUS:
-        lone = {"workers": 1, "backlog": None, "client_timeout_s": None, "hops": ()}
-        synchronous = synchronous if design != EVENT_DRIVEN else synchronous.model_copy(update=lone)
-    else:
-        events = events.model_copy(update={"consumers": 1, "queue_consumers": None, "discipline": "strict"})
-    hybrid = scenario.hybrid if design not in (SYNCHRONOUS, EVENT_DRIVEN) else None
+def _of_any_tolerance(scenario: Scenario) -> Scenario:
     return scenario.model_copy(
-        update={
-            "synchronous": synchronous,
-            "event_driven": events,
-            "hybrid": hybrid,
-            "tolerated_miss_percent": Scenario.model_fields["tolerated_miss_percent"].default,
-        }
+        update={"tolerated_miss_percent": Scenario.model_fields["tolerated_miss_percent"].default}
     )
 
 
 @lru_cache(maxsize=4096)
-def _run_design(scenario_json: str, design: str, load: Load) -> BriefShare:
-    return share_of_one_run(Scenario.model_validate_json(scenario_json), design, load)
+def _run_design(scenario_json: str, design: str, load: Load, enough_missed: float) -> BriefShare:
+    return share_of_one_run(Scenario.model_validate_json(scenario_json), design, load, enough_missed=enough_missed)
 
 
 def _parts(scenario: Scenario, evaluation: Evaluation) -> list[_Part]:

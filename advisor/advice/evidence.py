@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from functools import lru_cache
 from math import inf, sqrt
-from typing import cast
 
 from advisor.advice.contract import ClassEvidence, DesignPlan, Evidence, Style, StyleEvidence
 from advisor.advice.evaluation import Evaluation
@@ -13,7 +12,7 @@ from core.errors import InvalidInput, Problem
 from core.units import DAY_S
 from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
-from simulator.experiment import conclude_designs, simulate
+from simulator.experiment import conclude_design, simulate
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, jobs_of
 from simulator.result import ClassResult, Conclusion, DesignResult, Result
 from simulator.scenario import Scenario
@@ -57,8 +56,8 @@ def brief_scenario_json(evaluation: Evaluation, jobs: int, most_jobs: int, plan:
 
 def conclusions_of(evaluation: Evaluation, styles: tuple[Style, ...]) -> dict[Style, Conclusion]:
     """The conclusions of the evidence for these styles, without the rest of it and without a plan. Raise as `evidence_of`."""
-    scenario_json = brief_scenario_json(evaluation, EVIDENCE_JOBS, MOST_JOBS_A_REPLICATION)
-    return _concluded(scenario_json, styles) if styles else {}
+    scenario = brief_scenario(evaluation, EVIDENCE_JOBS, MOST_JOBS_A_REPLICATION)
+    return {style: _concluded(alone(scenario, style).model_dump_json(by_alias=True), style) for style in styles}
 
 
 def evidence_jobs(evaluation: Evaluation) -> int:
@@ -67,11 +66,22 @@ def evidence_jobs(evaluation: Evaluation) -> int:
     return EVIDENCE_LOOKS.first * jobs_of(scenario, None)
 
 
-@lru_cache(maxsize=256)
-def _concluded(scenario_json: str, styles: tuple[Style, ...]) -> dict[Style, Conclusion]:
+@lru_cache(maxsize=1024)
+def _concluded(scenario_json: str, style: Style) -> Conclusion:
     scenario = Scenario.model_validate_json(scenario_json)
-    concluded = conclude_designs(scenario, _looks(scenario), styles)
-    return {cast(Style, design): conclusion for design, conclusion in concluded.items()}
+    return conclude_design(scenario, style, _looks(scenario))
+
+
+def alone(scenario: Scenario, design: str) -> Scenario:
+    """The Scenario without what concerns other designs alone, so that a run is not repeated if only that changes."""
+    synchronous, events = scenario.synchronous, scenario.event_driven
+    if design != SYNCHRONOUS:
+        lone = {"workers": 1, "backlog": None, "client_timeout_s": None, "hops": ()}
+        synchronous = synchronous if design != EVENT_DRIVEN else synchronous.model_copy(update=lone)
+    else:
+        events = events.model_copy(update={"consumers": 1, "queue_consumers": None, "discipline": "strict"})
+    hybrid = scenario.hybrid if design not in (SYNCHRONOUS, EVENT_DRIVEN) else None
+    return scenario.model_copy(update={"synchronous": synchronous, "event_driven": events, "hybrid": hybrid})
 
 
 def brief_scenario(evaluation: Evaluation, jobs: int, most_jobs: int, plan: DesignPlan | None = None) -> Scenario:

@@ -12,16 +12,18 @@ from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.brief_runs import brief_jobs, brief_shares
 from advisor.advice.contract import Style
 from advisor.advice.decision import Conclusions
-from advisor.advice.evaluation import ALL_STYLES, Evaluation, decide
+from advisor.advice.evaluation import ALL_STYLES, Codes, Evaluation, decide
 from advisor.advice.template_merge import merge_mappings
 from advisor.advice.trials import SearchStopped, outcome_of
 from advisor.advice.uncertainty import matters_most, sampled
 from core.errors import InvalidInput
 from core.paths import nested, value_at
 
-MOST_SAMPLES, FEWEST_SAMPLES = 200, 20
-MOST_JOBS_OF_SAMPLES = 10_000_000
-"""With more requests in a short run there are fewer samples."""
+SAMPLES = 200
+LONG_JOBS, LONG_ALIKE = 30_000, 5
+"""If the short runs of a sample have more requests than that, it is simulated for as many samples of about as many requests."""
+MOST_JOBS_OF_SAMPLES, FEWEST_SAMPLES = 10_000_000, 20
+"""If those of the given answers have more than their part of these requests, there are fewer samples, or none."""
 _THREADS = 2
 
 
@@ -31,6 +33,13 @@ class SampledStyles(NamedTuple):
     """The answer that matters most; None if one style is best in every sample."""
     regret: dict[Style, float]
     """Of each style that was simulated in every sample: what it has less in time than the best one of the sample, on average."""
+
+
+class _Drawn(NamedTuple):
+    """Nothing, if the answers of a sample are not valid together or their runs would take too long."""
+
+    evaluation: Evaluation | None
+    jobs: int
 
 
 class _Sample(NamedTuple):
@@ -47,21 +56,23 @@ def simulate_samples(evaluation: Evaluation, is_wanted: Callable[[], bool]) -> S
     if not evaluation.answers.uncertain:
         return None
     try:
-        count = min(MOST_SAMPLES, MOST_JOBS_OF_SAMPLES // max(1, brief_jobs(evaluation)))
+        count = min(SAMPLES, MOST_JOBS_OF_SAMPLES // max(1, brief_jobs(evaluation)))
     except InvalidInput:
         return None
     if count < FEWEST_SAMPLES:
         return None
     vectors, quantiles = sampled(evaluation, count)
-    by_formulas = decide(vectors).style
+    drawn = [_drawn(evaluation.answers, evaluation.vectors, vectors, row) for row in range(count)]
+    simulated = _simulated_for(np.array([each.jobs for each in drawn]))
 
     def run(row: int) -> _Sample:
         if not is_wanted():
             raise SearchStopped
-        return _simulated(evaluation.answers, evaluation.vectors, vectors, row)
+        return _simulate(drawn[row])
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="samples") as pool:
-        samples = list(pool.map(run, range(count)))
+        by_row = dict(zip(rows := np.unique(simulated).tolist(), pool.map(run, rows), strict=True))
+    by_formulas, samples = decide(vectors).style, [by_row[row] for row in simulated.tolist()]
     styles = np.array(
         [
             by_formulas[row] if sample.style is None else ALL_STYLES.index(sample.style)
@@ -69,7 +80,18 @@ def simulate_samples(evaluation: Evaluation, is_wanted: Callable[[], bool]) -> S
         ]
     )
     shares: dict[Style, float] = {style: float(np.mean(styles == place)) for place, style in enumerate(ALL_STYLES)}
-    return SampledStyles(shares, matters_most(styles, quantiles), _regrets([one for one in samples if one.in_time]))
+    of_simulated = {path: quantile[simulated] for path, quantile in quantiles.items()}
+    return SampledStyles(shares, matters_most(styles, of_simulated), _regrets([one for one in samples if one.in_time]))
+
+
+def _simulated_for(jobs: Codes) -> Codes:
+    """For each sample the row of the one that is simulated for it: itself, unless its runs are long."""
+    simulated = np.arange(len(jobs))
+    long = np.argsort(jobs, kind="stable")[np.count_nonzero(jobs <= LONG_JOBS) :]
+    for start in range(0, len(long), LONG_ALIKE):
+        alike = long[start : start + LONG_ALIKE]
+        simulated[alike] = alike[len(alike) // 2]
+    return simulated
 
 
 def _regrets(samples: list[_Sample]) -> dict[Style, float]:
@@ -80,8 +102,7 @@ def _regrets(samples: list[_Sample]) -> dict[Style, float]:
     }
 
 
-def _simulated(answers: Answers, base: AnswerVectors, vectors: AnswerVectors, row: int) -> _Sample:
-    """Nothing, if the answers of a sample are not valid together or take too long."""
+def _drawn(answers: Answers, base: AnswerVectors, vectors: AnswerVectors, row: int) -> _Drawn:
     differs = {
         path: _written(path, float(vectors[path][row]))
         for path in LEAVES
@@ -91,9 +112,16 @@ def _simulated(answers: Answers, base: AnswerVectors, vectors: AnswerVectors, ro
         evaluation = Evaluation.from_answers(
             answers_from(merge_mappings(answers.model_dump(), nested(_known(answers, differs))))
         )
-        shares = brief_shares(evaluation)
+        return _Drawn(evaluation, brief_jobs(evaluation))
     except InvalidInput:
+        return _Drawn(None, 0)
+
+
+def _simulate(drawn: _Drawn) -> _Sample:
+    evaluation = drawn.evaluation
+    if evaluation is None:
         return _Sample(None, {})
+    shares = brief_shares(evaluation)
     wanted = 1 - evaluation.answers.caller.tolerated_miss_percent / 100
     concluded: Conclusions = {
         style: "meets" if share.stable and share.in_time >= wanted else "misses" for style, share in shares.items()

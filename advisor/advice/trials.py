@@ -130,8 +130,8 @@ EXACT_UP_TO = 10
 """Whole numbers up to this are never about."""
 STEPPED_BACK = 1.04
 """Before a threshold by this factor the evidence has to show the advice of now."""
-SURE = 10.0
-"""A share of misses this many times the tolerated one, or that part of it, needs no longer run to conclude."""
+SURE_OF_MISSES, SURE_OF_MEETING = 4.0, 0.25
+"""A share of misses this many times the tolerated one or more, or this part of it or less, needs no longer run to conclude."""
 FAR, NEAR_STEP = math.log(2.5), math.log(1.5)
 """Flips are near more often than not: a bracket wider than the one factor is cut at the other."""
 MOST_BREAKS = 3
@@ -202,7 +202,8 @@ class Trials:
         unchanged = self._unchanged(path, value)
         try:
             evaluation = Evaluation.from_answers(changed(self.answers, path, value))
-            shares = brief_shares(evaluation, unchanged, is_exact=False)
+            enough = SURE_OF_MISSES / self._correction * evaluation.point.caller.tolerated
+            shares = brief_shares(evaluation, unchanged, enough_missed=enough)
             shares |= {style: self._brief[style] for style in unchanged}
         except InvalidInput:
             return None
@@ -538,7 +539,7 @@ def _crossing(at_old: FlipTrial, at_new: FlipTrial, target: float) -> float:
 
 
 def _is_far(missed: float, tolerated: float) -> bool:
-    return missed > SURE * tolerated or missed * SURE < tolerated
+    return missed > SURE_OF_MISSES * tolerated or missed < SURE_OF_MEETING * tolerated
 
 
 def _between(path: str, old: float, new: float, part: float, *, is_first: bool) -> float:

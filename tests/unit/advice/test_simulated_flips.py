@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from advisor.advice.answers import LEAVES, Answers, answers_from
-from advisor.advice.brief_runs import alone, brief_shares
+from advisor.advice.brief_runs import brief_shares
 from advisor.advice.consumer_search import planned_evidence
 from advisor.advice.contract import Flip, FlipOutcome, Recommendation
 from advisor.advice.decision import decide_vectors
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.evidence import evidence_of, shortened
+from advisor.advice.evidence import alone, conclusions_of, evidence_of, shortened
 from advisor.advice.raised_limits import find_raised_limits, is_raisable
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
@@ -160,6 +160,35 @@ def test_a_design_that_runs_alone_does_what_it_does_with_the_others(name: str, s
         assert share_of_one_run(lone, design, load_of(scenario, design, None, None)).in_time == pytest.approx(
             result.good_share, abs=1e-9
         )
+
+
+def test_a_run_ends_once_enough_has_missed_and_not_before() -> None:
+    evaluation = Evaluation.from_answers(TEMPLATES["document_extraction"].answers)
+    whole = brief_shares(evaluation)
+    missed = 1 - whole["synchronous"].in_time
+    assert 0.05 < missed < 0.9
+    early = brief_shares(evaluation, enough_missed=missed / 4)
+    assert whole["synchronous"].in_time < early["synchronous"].in_time < 1 - missed / 4
+    assert early["event_driven"] == whole["event_driven"]
+    assert brief_shares(evaluation, enough_missed=1.01 * missed) == whole
+
+
+def test_a_run_that_has_missed_enough_ends_long_before_its_last_job() -> None:
+    evaluation = Evaluation.from_answers(TEMPLATES["speech_transcription"].answers)
+    whole, early = brief_shares(evaluation), brief_shares(evaluation, enough_missed=0.05)
+    assert whole["synchronous"].in_time < 0.4
+    assert 0.6 < early["synchronous"].in_time < 0.95
+
+
+@pytest.mark.parametrize("rate", [1.0, 3.0])
+def test_the_conclusion_of_one_style_alone_is_that_of_the_evidence(rate: float) -> None:
+    base = TEMPLATES["document_extraction"].answers
+    evaluation = Evaluation.from_answers(changed(base, "volume.mean_rate_per_s", rate * base.volume.mean_rate_per_s))
+    evidence = evidence_of(evaluation)
+    assert evidence is not None
+    assert conclusions_of(evaluation, ("synchronous", "event_driven")) == {
+        style: outcome.conclusion for style, outcome in evidence.styles.items() if style != "hybrid"
+    }
 
 
 def test_what_is_concluded_of_each_style_decides() -> None:

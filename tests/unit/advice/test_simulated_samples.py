@@ -15,7 +15,7 @@ from advisor.reports.wording import regret_sentence
 
 @pytest.fixture(autouse=True)
 def _few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulated_samples, "MOST_SAMPLES", 20)
+    monkeypatch.setattr(simulated_samples, "SAMPLES", 20)
 
 
 def samples_of(differs: dict[str, Any]) -> SampledStyles:
@@ -56,3 +56,22 @@ def test_the_regret_is_said_of_the_style_that_loses_least() -> None:
         "Least regretted: event-driven, with 0.2 % fewer of the requests in time than the best style of each case, "
         "on average (synchronous 5 %)."
     )
+
+
+def test_one_long_sample_is_simulated_for_five_that_are_about_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole peak is simulated where a backlog gathers in it; the shares of the styles stay as they are up to a few samples."""
+    differs = {
+        "template": "document_extraction",
+        "volume": {"mean_rate_per_s": {"low": 0.2, "high": 3}},
+        "caller": {"deadline_s": 600},
+    }
+    runs: list[object] = []
+    brief_shares = simulated_samples.brief_shares
+    monkeypatch.setattr(simulated_samples, "brief_shares", lambda one: runs.append(one) or brief_shares(one))
+    few, few_runs = samples_of(differs), len(runs)
+    monkeypatch.setattr(simulated_samples, "LONG_ALIKE", 1)
+    all_of_them = samples_of(differs)
+    assert few_runs < 0.8 * (len(runs) - few_runs)
+    assert sum(few.probability.values()) == pytest.approx(1)
+    for style, share in all_of_them.probability.items():
+        assert few.probability[style] == pytest.approx(share, abs=0.2)
