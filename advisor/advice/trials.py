@@ -128,8 +128,8 @@ CHECKED_AT = (1.08, 1.25)
 """The same for flips that are not among the nearest."""
 EXACT_UP_TO = 10
 """Whole numbers up to this are never about."""
-STEPPED_BACK = 1.04
-"""Before a threshold by this factor the evidence has to show the advice of now."""
+STEPPED_BACK = (1.04, 1.08, 1.16, 1.35)
+"""Before a threshold by the first factor the evidence has to show the advice of now; if it shows what the flip says, it steps back farther."""
 SURE_OF_MISSES, SURE_OF_MEETING = 4.0, 0.25
 """A share of misses this many times the tolerated one or more, or this part of it or less, needs no longer run to conclude."""
 FAR, NEAR_STEP = math.log(2.5), math.log(1.5)
@@ -308,9 +308,9 @@ class Trials:
             old, known = bracket.new, bracket.at_new
         if end is None or not self._differs(end.outcome):
             return None
-        if old != now:
+        if old != now or nearest is None:
             return self._changed_by_forces(path, old, limit, end)
-        return nearest.model_copy(update={"becomes": end.outcome}) if nearest else self._flip(path, limit, end.outcome)
+        return nearest.model_copy(update={"becomes": end.outcome})
 
     def _differs(self, outcome: FlipOutcome | None) -> bool:
         """Whether that is other advice than now; what is not feasible is the same, whatever the forces favour."""
@@ -414,6 +414,12 @@ class Trials:
         is_small = _is_integer(flip.field) and _is_number(flip.to) and flip.to <= EXACT_UP_TO
         return self.verified(flip) if place < VERIFIED or is_small else self.checked(flip)
 
+    def unasked(self, flip: Flip) -> Flip | None:
+        """If the evidence is not asked: None if a longer run might conclude otherwise."""
+        trial = self.at(flip.field, flip.to)
+        is_sure = trial is not None and trial.is_sure >= trial.concluded.keys()
+        return flip if is_sure or not flip.about else None
+
     def verified(self, flip: Flip) -> Flip | None:
         """The flip where the evidence says so: narrowed, moved away from the answer until it does, and `about` if not just before it.
 
@@ -429,9 +435,13 @@ class Trials:
         checked = self._moved_on(flip, to, (1.0, *VERIFIED_AT) if whole else VERIFIED_AT)
         if checked is None:
             return self.checked(flip)
-        still = _moved(flip, to, 1 / STEPPED_BACK)
-        still = flip.from_ if (still - flip.from_) * (flip.to - flip.from_) <= 0 else still
-        before = self._by_evidence(path, still)
+        for factor in STEPPED_BACK:
+            still = _moved(flip, to, 1 / factor)
+            still = flip.from_ if (still - flip.from_) * (flip.to - flip.from_) <= 0 else still
+            before = self._by_evidence(path, still, unresolved=True)
+            if before != checked.becomes or still == flip.from_:
+                break
+            checked, to = checked.model_copy(update={"to": still}), float(still)
         is_still = before is not None and not self._differs(before)
         return checked.model_copy(update={"still": still if is_still else None, "about": not is_still})
 
@@ -509,7 +519,8 @@ def simulated_flips(
         flips.sort(key=lambda flip: rank(flip, trials.now))
         places = trials.affordable(flips)
         checked = pool.map(
-            lambda place: trials.asked(flips[place], place) if place in places else flips[place], range(len(flips))
+            lambda place: trials.asked(flips[place], place) if place in places else trials.unasked(flips[place]),
+            range(len(flips)),
         )
         flips = [flip for flip in checked if flip is not None]
     return tuple(sorted(flips, key=lambda flip: rank(flip, trials.now)))

@@ -70,6 +70,11 @@ def test_the_nearest_flips_are_what_is_advised_there_and_not_just_before(name: s
         if flip.still is not None and not flip.about:
             assert outcome(advise(changed(answers, flip.field, flip.still), flips=False)) == now, flip
             assert abs(math.log(flip.to / flip.still)) < 0.2 or abs(flip.to - flip.still) <= 2, flip
+    trials = trials_of(answers)
+    for flip in flips:
+        if not flip.about and flip.still is None and LEAVES[flip.field].kind == "number" and flip.from_ and flip.to:
+            before = trials.at(flip.field, flip.to * (flip.from_ / flip.to) ** 0.2)
+            assert before is None or before.outcome != flip.becomes, flip
 
 
 @pytest.mark.parametrize("path", ["volume.mean_rate_per_s", "processing.p95_s"])
