@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from core.processes.priority import lower_thread_priority
 from simulator.arrivals import PoissonArrivals
 from simulator.checkpoints import CHECKPOINTS, Checkpoints
 from simulator.kernel import layout
@@ -44,6 +45,7 @@ from simulator.traces import Trace
 
 _lock = threading.Lock()
 _warm = threading.Event()
+_yields = threading.Event()
 Loop = Callable[..., int]
 LOOPS: dict[str, Loop] = {SYNCHRONOUS: run_synchronous, EVENT_DRIVEN: run_event_driven}
 """The event loop of each design; the hybrid runs in the event-driven one."""
@@ -211,7 +213,7 @@ class Runner:
             for design, replication in tasks:
                 tallies[design].append(self._replicate(design, replication))
             return
-        with ThreadPoolExecutor(workers, thread_name_prefix="kernel") as pool:
+        with ThreadPoolExecutor(workers, thread_name_prefix="kernel", initializer=_begin_thread) as pool:
             futures = {pool.submit(self._replicate, *task): task for task in tasks}
             try:
                 self._watch(futures, (first, until), on_progress, span)
@@ -280,7 +282,7 @@ class Runner:
         What `on_progress` raises stops the run and propagates.
         """
         workers = max(1, self.threads or os.cpu_count() or 1)
-        with ThreadPoolExecutor(workers, thread_name_prefix="kernel") as pool:
+        with ThreadPoolExecutor(workers, thread_name_prefix="kernel", initializer=_begin_thread) as pool:
             futures = {
                 design: [pool.submit(self._window, design, window) for window in spans]
                 for design, spans in windows.items()
@@ -372,6 +374,16 @@ class Runner:
         if self.scenario.duration_s is not None:
             return float(m["now"]) / self.scenario.duration_s
         return float(m["next_job"]) / self._jobs
+
+
+def yield_to_other_work() -> None:
+    """Simulate at a low priority in this process from now on, so that other processes answer meanwhile."""
+    _yields.set()
+
+
+def _begin_thread() -> None:
+    if _yields.is_set():
+        lower_thread_priority()
 
 
 def is_warm() -> bool:

@@ -18,7 +18,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.worker import BaseWorker, SimpleWorker
 
 from advisor.server.status import HEARTBEAT_EVERY_S
-from simulator.replications import warm
+from simulator.replications import warm, yield_to_other_work
 
 log = structlog.get_logger("worker")
 
@@ -116,6 +116,7 @@ def _one_at_a_time(lock: Path) -> Iterator[None]:
 def work(name: str) -> None:
     with _one_at_a_time(settings.CONFIGURATION.data / "kernel.lock"):
         warm()
+    yield_to_other_work()
     worker = simulation_worker(name)
     log.info("The worker is ready", name=name)
     worker.work_until_stopped()

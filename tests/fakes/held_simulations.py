@@ -37,7 +37,7 @@ def _conclusion(share: float) -> Conclusion:
 
 
 class HeldSimulations:
-    """In place of the pool of threads and of the simulator behind it."""
+    """In place of the pools of threads and of the simulator behind it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.held: list[tuple[Future[Any], Callable[[], Any]]] = []
@@ -48,6 +48,7 @@ class HeldSimulations:
         """Of the plan."""
         threads = simulated_advice.AdviceThreads()
         monkeypatch.setattr(threads, "_pool", self)
+        monkeypatch.setattr(threads, "_searches", self)
         monkeypatch.setattr(simulated_advice, "THREADS", threads)
         monkeypatch.setattr(simulated_advice, "is_warm", lambda: True)
         monkeypatch.setattr("advisor.advice.recommendation.planned_evidence", self._simulate)

@@ -25,6 +25,7 @@ from advisor.decisions import stored
 from advisor.decisions.models import Revision
 from advisor.decisions.services.recordings import read_stored_trace, recording_of
 from advisor.reports.wording import shown_style
+from core.processes.priority import lower_thread_priority
 from simulator.kernel.compiled import is_cached
 from simulator.replications import is_warm, warm
 from simulator.traces import Trace
@@ -60,10 +61,14 @@ class _Asked(NamedTuple):
 
 
 class AdviceThreads:
-    """At most one simulation for each revision: one of answers that have changed meanwhile does not start any more."""
+    """At most one simulation for each revision: one of answers that have changed meanwhile does not start any more.
+
+    Advice that someone waits for at a keystroke has threads of its own, ahead of the search for flips, which takes seconds.
+    """
 
     def __init__(self, threads: int = ADVICE_THREADS) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="advice")
+        self._searches = ThreadPoolExecutor(threads, thread_name_prefix="flips", initializer=lower_thread_priority)
         self._lock = threading.Lock()
         self._asked: OrderedDict[UUID, _Asked] = OrderedDict()
         self._warming: threading.Thread | None = None
@@ -75,7 +80,8 @@ class AdviceThreads:
                 return known.future
         trace, unwanted = recording_of(revision), threading.Event()
         recorded = read_stored_trace(trace) if trace else None
-        future = self._pool.submit(_simulated, revision.answers_json, recorded, with_flips, unwanted)
+        pool = self._searches if with_flips else self._pool
+        future = pool.submit(_simulated, revision.answers_json, recorded, with_flips, unwanted)
         with self._lock:
             replaced = self._asked.pop(revision.pk, None)
             self._asked[revision.pk] = _Asked(revision.answers_json, with_flips, future, unwanted)

@@ -1,12 +1,15 @@
 """Advice with its evidence, which follows the saved answers."""
 
+import threading
+
 import pytest
 
+from advisor.advice.contract import Recommendation
 from advisor.advice.recommendation import advise
 from advisor.decisions.models import Decision, Revision
 from advisor.decisions.services import simulated_advice
 from advisor.decisions.services.revisions import freeze_revision, save_answers
-from advisor.decisions.services.simulated_advice import advise_revision, complete_recommendation
+from advisor.decisions.services.simulated_advice import AdviceThreads, advise_revision, complete_recommendation
 from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
 from tests.fakes.held_simulations import HeldSimulations
@@ -123,3 +126,23 @@ def test_nothing_waits_for_a_simulator_that_is_not_loaded(
 def test_a_file_has_the_advice_that_the_command_gives(decision: Decision) -> None:
     revision = decision.latest()
     assert complete_recommendation(revision) == advise(revision.answers) == decision.latest().recommendation
+
+
+def test_advice_at_a_keystroke_waits_for_no_search_for_flips(
+    decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many searches are under way: each takes seconds."""
+    ended = threading.Event()
+
+    def simulated(_answers: str, _trace: None, with_flips: bool, _unwanted: threading.Event) -> Recommendation:
+        assert not with_flips or ended.wait(60)
+        return advised
+
+    advised = decision.latest().recommendation
+    monkeypatch.setattr(simulated_advice, "_simulated", simulated)
+    threads = AdviceThreads(1)
+    others = [Revision(decision=decision, answers_json=decision.latest().answers_json) for _ in range(3)]
+    searches = [threads.ask(one, with_flips=True) for one in others]
+    assert threads.ask(decision.latest(), with_flips=False).result(30) == advised
+    ended.set()
+    assert all(search.result(30) == advised for search in searches)
