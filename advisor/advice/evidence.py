@@ -6,6 +6,7 @@ from math import inf, sqrt
 
 from advisor.advice.contract import ClassEvidence, DesignPlan, Evidence, Style, StyleEvidence
 from advisor.advice.evaluation import Evaluation
+from advisor.advice.evidence_sentences import long_cycle_reason
 from advisor.advice.scenario import scenario_of
 from advisor.advice.sizing import consumers_at_work
 from core.errors import InvalidInput, Problem
@@ -89,12 +90,10 @@ def brief_scenario(evaluation: Evaluation, jobs: int, most_jobs: int, plan: Desi
     scenario = scenario_of(evaluation, plan)
     if isinstance(scenario.arrivals, TraceArrivals):
         return scenario
-    scenario = shortened(scenario, jobs, shortest_peak_s=shortest_peak_s(evaluation, scenario))
-    if (in_cycle := jobs_of(scenario, None)) > most_jobs:
-        raise InvalidInput(
-            [Problem("volume", f"one cycle of the peaks has {in_cycle:,} requests, too many for a short run")]
-        )
-    return scenario
+    short = shortened(scenario, jobs, shortest_peak_s=shortest_peak_s(evaluation, scenario))
+    if (in_cycle := jobs_of(short, None)) > most_jobs:
+        raise InvalidInput([Problem("", long_cycle_reason(scenario, in_cycle, most_jobs))])
+    return short
 
 
 @lru_cache(maxsize=32)

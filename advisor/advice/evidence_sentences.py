@@ -4,7 +4,9 @@ from advisor.advice.contract import Evidence, Style, StyleEvidence
 from advisor.advice.words import apart
 from core.errors import InvalidInput
 from core.numbers import count, duration, listed, percent, rate
+from simulator.arrivals import BurstArrivals
 from simulator.result import Conclusion
+from simulator.scenario import Scenario
 
 STYLE_WORDS: dict[Style, str] = {
     "synchronous": "synchronous",
@@ -30,12 +32,32 @@ def _in_time(outcome: StyleEvidence) -> str:
     return percent(100 * outcome.good_share)
 
 
+NOT_YET = {
+    "event_driven.max_deliveries": "a job that is given up after a number of deliveries",
+    "event_driven.lease_s": "a time after which a job is delivered again",
+}
+"""Fields of a Scenario that cannot be simulated with a model that slows, as people say them."""
+
+
 def refusal_sentence(error: InvalidInput | MemoryError) -> str:
     """Why there is no evidence."""
-    if isinstance(error, InvalidInput):
-        reasons = "; ".join(f"{problem.path} {problem.reason}".strip() for problem in error.problems)
-        return f"Not simulated: {reasons}."
-    return "Not simulated: more requests would be in the system at once than a run can hold."
+    if isinstance(error, MemoryError):
+        return "Not simulated: more requests would be in the system at once than a run can hold."
+    for problem in error.problems:
+        if problem.path in NOT_YET:
+            return f"Not simulated: {NOT_YET[problem.path]} cannot be simulated yet with a model that is slower when it is busy."
+    reasons = "; ".join(f"{problem.path} {problem.reason}".strip() for problem in error.problems)
+    return f"Not simulated: {reasons}."
+
+
+def long_cycle_reason(scenario: Scenario, jobs: int, most: int) -> str:
+    """Why a run that is not shortened is not made at each change of the answers."""
+    arrivals = scenario.arrivals
+    every = f"with a peak every {duration(arrivals.every_s)} " if isinstance(arrivals, BurstArrivals) else ""
+    return (
+        f"{every}a run has {count(jobs, 'request')}, and the advice simulates at most {most:,} at each change; "
+        "Simulate runs all of them"
+    )
 
 
 def miss_sentence(style: Style, evidence: Evidence) -> str:

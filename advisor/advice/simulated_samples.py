@@ -19,7 +19,7 @@ from advisor.advice.uncertainty import matters_most, sampled
 from core.errors import InvalidInput
 from core.paths import nested, value_at
 
-SAMPLES = 200
+MOST_SAMPLES = 200
 LONG_JOBS, LONG_ALIKE = 30_000, 5
 """If the short runs of a sample have more requests than that, it is simulated for as many samples of about as many requests."""
 MOST_JOBS_OF_SAMPLES, FEWEST_SAMPLES = 10_000_000, 20
@@ -56,7 +56,7 @@ def simulate_samples(evaluation: Evaluation, is_wanted: Callable[[], bool]) -> S
     if not evaluation.answers.uncertain:
         return None
     try:
-        count = min(SAMPLES, MOST_JOBS_OF_SAMPLES // max(1, brief_jobs(evaluation)))
+        count = min(MOST_SAMPLES, MOST_JOBS_OF_SAMPLES // max(1, brief_jobs(evaluation)))
     except InvalidInput:
         return None
     if count < FEWEST_SAMPLES:

@@ -8,6 +8,7 @@ from advisor.advice.answers import LEAVES, Answers, answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.not_simulated import REASONS_NOT_SIMULATED, not_simulated
 from advisor.advice.outage_scenario import build_outage_scenario
+from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
 from advisor.advice.template_merge import merge_mappings
 from core.paths import nested
@@ -152,3 +153,24 @@ def test_what_a_sheet_gives_without_an_effect_is_listed_with_its_reason(given: d
     assert usual == set()
     listed = {one.field: one.reason for one in not_simulated(sheet(**given))}
     assert listed[field].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            {"template": "email_triage", "volume": {"mean_rate_per_s": 10, "peaks_per_day": 0.05, "peak_to_mean": 30}},
+            "Not simulated: with a peak every 20 d a run has 17,280,000 requests, and the advice simulates at most 4,000,000 at each change; "
+            "Simulate runs all of them.",
+        ),
+        (
+            {"template": "self_hosted_model", "operations": {"max_deliveries": 5}},
+            "Not simulated: a job that is given up after a number of deliveries cannot be simulated yet with a model that is slower when it "
+            "is busy.",
+        ),
+    ],
+)
+def test_why_there_is_no_evidence_is_said_in_one_sentence_without_names_of_fields(
+    given: dict[str, Any], sentence: str
+) -> None:
+    assert advise(answers_from(given), flips=False).unsimulated == sentence

@@ -15,7 +15,7 @@ from advisor.reports.wording import regret_sentence
 
 @pytest.fixture(autouse=True)
 def _few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulated_samples, "SAMPLES", 20)
+    monkeypatch.setattr(simulated_samples, "MOST_SAMPLES", 20)
 
 
 def samples_of(differs: dict[str, Any]) -> SampledStyles:
