@@ -28,6 +28,7 @@ from advisor.server.supervisor import Child, Supervisor
 from advisor.server.watchdog import Watchdog, holders_on_this_host
 from advisor.teams.services.accounts import local_user_and_workspace
 from core.errors import CannotRun
+from core.processes.child_process import MEMORY_SETTINGS
 
 log = structlog.get_logger("up")
 
@@ -173,10 +174,6 @@ def _await_first_answer(url: str, answers: threading.Event) -> None:
 
 def command(name: str, *arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / "manage.py"), name, *arguments, "--exit-with-parent"]
-
-
-MEMORY_SETTINGS = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(256 * 1024)}
-"""Of glibc: each short simulation runs in threads of its own, whose heaps would keep its buffers (megabytes a run) for good."""
 
 
 def child_environment() -> dict[str, str]:

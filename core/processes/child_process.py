@@ -14,6 +14,8 @@ from core.errors import CannotRun
 SHELL_SIGNAL = 128
 """A wrapper's exit code if its program was killed by a signal: this and the signal's number."""
 LAST_CHARACTERS = 600
+MEMORY_SETTINGS = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(256 * 1024)}
+"""Of glibc, for processes that simulate: short runs in threads of their own would leave their buffers (megabytes a run) in many heaps for good."""
 
 
 class NotOwned(CannotRun):

@@ -7,7 +7,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from advisor.decisions.management.commands import bench
-from benchmarks.advice import advice_figures, keystroke_ms
+from benchmarks.advice import advice_figures, typing_figures
 from benchmarks.kernel import FULL, kernel_figures, scale_figures
 from benchmarks.simpy_peer import peer_figures
 from tests.unit.commands.conftest import Run
@@ -20,13 +20,13 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "kernel_figures", lambda: kernel_figures(millions=0.002))
     monkeypatch.setattr(bench, "scale_figures", lambda: scale_figures((1000, 2000)))
     monkeypatch.setattr(bench, "advice_figures", lambda: advice_figures(("form_classification",), rounds=1))
-    monkeypatch.setattr(bench, "keystroke_ms", lambda: 40.0)
+    monkeypatch.setattr(bench, "typing_figures", lambda: dict.fromkeys(bench.TYPED, 40.0) | {"memory_mb": 210.0})
 
 
 @pytest.mark.usefixtures("short")
 def test_json_holds_every_figure(run_json: Callable[..., Any]) -> None:
     output = run_json("bench")
-    assert set(output) >= {"kernel", "advice"}
+    assert set(output) >= {"kernel", "advice", "typing"}
     speeds = ("plain_jobs_per_s", "full_event_driven_jobs_per_s", "full_synchronous_jobs_per_s", "threads_jobs_per_s")
     assert all(output["kernel"][name] > 0 for name in speeds)
     assert output["advice"]["ms"] > 0 and output["advice"]["ms_with_flips"] > 0
@@ -38,6 +38,8 @@ def test_text_names_the_units(run: Run) -> None:
     assert lines[0] == "KERNEL"
     assert any(line.startswith("plain jobs") and line.endswith(" /s") for line in lines)
     assert any(line.startswith("recommendation") and line.endswith(" ms") for line in lines)
+    assert any(line.startswith("from a keystroke to the advice, median") and line.endswith(" 40 ms") for line in lines)
+    assert any(line.startswith("memory") and line.endswith("210 MB") for line in lines)
 
 
 @pytest.mark.usefixtures("short")
@@ -61,8 +63,12 @@ def test_live_adds_its_workers_and_a_whole_run_and_full_the_other_kinds_of_worke
     assert lines[-1].startswith("run, waiting memory") and lines[-1].endswith("160 MB")
 
 
-def test_a_keystroke_is_answered_by_the_real_page() -> None:
-    assert 0 < keystroke_ms() < 10_000
+def test_keystrokes_are_answered_by_the_real_page() -> None:
+    """Also those of twenty people at once."""
+    figures = typing_figures()
+    assert set(figures) == {*bench.TYPED, "memory_mb"}
+    assert 0 < figures["keystroke_ms"] <= figures["keystroke_p95_ms"]
+    assert 0 < figures["together_answer_ms"] <= figures["together_settled_ms"]
 
 
 @pytest.mark.usefixtures("short")

@@ -5,12 +5,20 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from advisor.decisions.management.console import FAILURE, Console, add_format
-from benchmarks.advice import advice_figures, keystroke_ms
+from benchmarks.advice import PEOPLE, advice_figures, typing_figures
 from benchmarks.kernel import kernel_figures, scale_figures
 from benchmarks.live_run import measure_run
 from benchmarks.live_workers import measure_workers
 from core.errors import CannotRun
 from core.numbers import count, number
+
+TYPED = {
+    "keystroke_ms": "from a keystroke to the advice, median",
+    "keystroke_p95_ms": "from a keystroke to the advice, p95",
+    "together_answer_ms": f"{PEOPLE} people at once, longest wait for an answer",
+    "together_settled_ms": f"{PEOPLE} people at once, longest wait for the advice",
+}
+"""Waits for the server, as people say them."""
 
 
 class Command(Console):
@@ -29,14 +37,13 @@ class Command(Console):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            advice = advice_figures() | {"keystroke_ms": keystroke_ms()}
-            figures = {"kernel": kernel_figures(), "advice": advice}
+            figures = {"kernel": kernel_figures(), "advice": advice_figures(), "typing": typing_figures()}
             if options["full"]:
                 figures["scale"] = scale_figures()
             if options["live"]:
                 figures["live"] = _live_figures(others=options["full"])
         except subprocess.SubprocessError as error:
-            raise CommandError(f"bench: the keystroke could not be measured: {error}", returncode=FAILURE) from error
+            raise CommandError(f"bench: keystrokes could not be measured: {error}", returncode=FAILURE) from error
         except CannotRun as error:
             raise CommandError(f"bench: {error}", returncode=FAILURE) from error
         except AssertionError as error:
@@ -67,8 +74,8 @@ def _lines(values: Mapping[str, Any], under: str = "") -> Iterator[str]:
             yield f"{words.removesuffix(' mb'):<40}{number(value):>16} MB"
         elif name.endswith("_over_simpy"):
             yield f"{words:<40}{f'{number(value)}x':>16}"
-        elif name == "keystroke_ms":
-            yield f"{'answer of the server to a keystroke':<40}{number(value):>16} ms"
+        elif name in TYPED:
+            yield f"{TYPED[name]:<54}{number(value):>16} ms"
         elif name.startswith("ms"):
             yield f"{words.replace('ms', 'recommendation', 1):<40}{number(value):>16} ms"
         else:
