@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.test_main_job import begin, field, visit
+from tests.e2e.test_main_job import RUN_MS, begin, field, visit
 from tests.sites import eventually
 
 __all__ = ["visit"]
@@ -229,7 +229,7 @@ def test_a_link_that_is_followed_at_once_takes_what_was_typed_along(visit: Page)
     menu = page.locator("details.menu", has_text="Export")
     menu.locator("summary").click()
     field(page, "processing.p95_s").fill("37")
-    with page.expect_download() as started:
+    with page.expect_download(timeout=RUN_MS) as started:  # a PDF waits for the flips
         page.evaluate("document.querySelector('.menu-list a[download]').click()")
     assert started.value.suggested_filename.endswith(".pdf")
     eventually_stored(page, "processing.p95_s", 37)
