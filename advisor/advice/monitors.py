@@ -43,7 +43,7 @@ def _alarm_sentence(queue: Queue, one: ClassEvidence | None) -> str:
         return (
             f"Past either, jobs of this class will wait longer than {duration(queue.max_wait_s)} or miss the deadline."
         )
-    past = "Past either, jobs of this class are about to miss the deadline."
+    past = "Past either, jobs of this class may miss the deadline."
     if one.lag_max_s >= queue.alarm_lag_s:
         longest = duration(one.lag_max_s)
         return (
