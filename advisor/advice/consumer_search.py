@@ -74,10 +74,10 @@ def _with_retries_allowed(evaluation: Evaluation, trace: Trace | None) -> tuple[
     return simulated_plan(evaluation, plan, trace)
 
 
-def advised_scenario(evaluation: Evaluation) -> Scenario:
-    """The Scenario of the plan, as the advice simulates it."""
+def advised_scenario(evaluation: Evaluation, trace: Trace | None = None) -> Scenario:
+    """The Scenario of the plan, as the advice simulates it. `trace` is the recording that the answers name."""
     try:
-        plan, _ = planned_evidence(evaluation)
+        plan, _ = planned_evidence(evaluation, trace)
     except (InvalidInput, MemoryError):
         plan = plan_by_formulas(evaluation)
     return scenario_of(evaluation, plan)

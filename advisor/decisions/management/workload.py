@@ -183,8 +183,8 @@ def workload_in(source: Source) -> Workload:
         with problems_in(source.name):
             scenario = scenario_from(source.simulated)
         return Workload(scenario, _trace_of(source, scenario), answers.name, template=answers.template)
-    scenario = advised_scenario(Evaluation.from_answers(answers))
-    return replace(workload_of(source, answers), scenario=scenario)
+    workload = workload_of(source, answers)
+    return replace(workload, scenario=advised_scenario(Evaluation.from_answers(answers), workload.trace))
 
 
 def workload_of(source: Source, answers: Answers) -> Workload:

@@ -146,7 +146,7 @@ def request_run(
                 "endpoint_host": outside.host if outside is not None else "",
                 "endpoint_model": outside.model if outside is not None else "",
                 "scenario_json": stored.dump(scenario),
-                "awaits_plan": trace is None and not engines[request.engine].is_live and is_incomplete(revision),
+                "awaits_plan": not engines[request.engine].is_live and is_incomplete(revision),
                 "created_by": user,
             },
         )

@@ -53,7 +53,7 @@ def test_a_run_that_was_asked_for_before_there_was_a_plan_gets_its_consumers(
     monkeypatch.setattr("advisor.decisions.services.runs.is_incomplete", lambda revision: not simulated_before)
     run = request_run(decision.latest(), user, "key")
     asked, planned, seen = run.scenario, run.scenario.with_servers(3), []
-    monkeypatch.setattr("advisor.decisions.jobs.tasks.advised_scenario", lambda evaluation: planned)
+    monkeypatch.setattr("advisor.decisions.jobs.tasks.advised_scenario", lambda evaluation, trace: planned)
     run_simulation(str(run.id), {EngineName.KERNEL: engine(seen=seen)})
     assert seen == [(asked if simulated_before else planned, None, None)]
     row = Run.objects.get()
