@@ -78,7 +78,8 @@ def decision_context(
     answers = revision.answers
     advised = advise_revision(revision, SAVE_PATIENCE_S)
     groups = groups_of(answers, post, problems, advised.recommendation, own)
-    last_run = Run.objects.without_result().filter(revision__decision=decision).order_by("created_at").last()
+    shown = Run.objects.as_advised().without_result()
+    last_run = shown.filter(revision__decision=decision).order_by("created_at").last()
     return {
         "decision": decision,
         "version_in_page": version_in_page(revision),

@@ -85,6 +85,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/progress", runs.run_progress, name="run-progress"),
     path("runs/<uuid:run_id>/cancel", runs.stop_run, name="cancel-run"),
     path("runs/<uuid:run_id>/again", runs.repeat_run, name="run-again"),
+    path("runs/<uuid:run_id>/servers", runs.run_with_servers, name="run-with-servers"),
     path("runs/<uuid:run_id>/dead-letters", runs.show_dead_letters, name="run-letters"),
     path("runs/<uuid:run_id>/dead-letters/requeue", runs.requeue_dead_letters, name="requeue-letters"),
     path("runs/<uuid:run_id>/dead-letters/empty", runs.empty_dead_letters, name="empty-letters"),

@@ -1,11 +1,14 @@
 """How long a live run is: the user's choice, or as long as a verdict takes."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput
 from simulator.conclusions import jobs_for_verdict
+from simulator.live.run.engine import spans_of
 from simulator.live.run.run_plan import DEFAULT_S, LONGEST_DEFAULT_S, plan_live_run
 from simulator.live.run.support import find_unsupported
 from simulator.result import WorkerKind
@@ -161,3 +164,17 @@ def test_a_quota_a_day_that_the_run_uses_up_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"^provider\.requests_per_day: should be above the calls of a live run"):
         plan_live_run(scenario(provider={"requests_per_day": 50}), speed=1, seconds=60)
     assert plan_live_run(scenario(provider={"requests_per_day": 500}), speed=1, seconds=60).window.jobs < 500
+
+
+@pytest.mark.parametrize("before_s", [0.0, 12.0])
+def test_the_progress_goes_with_the_time_of_the_plan(before_s: float) -> None:
+    """A live run of a minute said "3 %, about 6 min" after 16 s: its phases had fixed parts of the progress, whatever they took."""
+    plan = plan_live_run(scenario(), speed=2, seconds=30)
+    spans = spans_of(plan, before_s)
+    phases = list(spans.values())
+    assert all(one[1] == other[0] for one, other in pairwise(phases))
+    whole_s = before_s + plan.real_s
+    for low, high in phases[2:]:
+        assert (high - low) * whole_s == pytest.approx((plan.real_s - 9) / 2, rel=0.05)
+    assert phases[0][0] == pytest.approx(before_s / whole_s, abs=0.05)
+    assert (phases[1][1] - phases[0][0]) * whole_s == pytest.approx(9, rel=0.1), "two calibrations of 4.5 s"

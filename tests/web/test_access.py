@@ -91,6 +91,7 @@ TABLE: dict[str, Row] = {
     "empty-letters": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "cancel-run": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "run-again": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
+    "run-with-servers": Row("POST", (LOGIN, 422, 422, 403, 404, 403)),
     "run-charts": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "new-sweep": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "start-sweep": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
@@ -271,6 +272,7 @@ def address(name: str, decision: Decision, run: Run) -> str:
             | "run-progress"
             | "cancel-run"
             | "run-charts"
+            | "run-with-servers"
             | "run-letters"
             | "requeue-letters"
             | "empty-letters"

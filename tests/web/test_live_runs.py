@@ -271,6 +271,16 @@ def test_a_run_without_a_result_is_run_again_as_it_was_asked_for(
     assert chosen(other) == ("live", 3.0, 45.0, "simple", run.revision)
 
 
+def test_a_cancelled_simulation_is_run_again(client: Client, decision: Decision, user: User) -> None:
+    run = request_run(decision.latest(), user, "one", RunRequest(replications=3, servers=7))
+    client.post(reverse("cancel-run", args=[run.pk]))
+    assert reverse("run-again", args=[run.pk]) in client.get(reverse("run", args=[run.pk])).content.decode()
+    again(client, run)
+    (other,) = Run.objects.exclude(pk=run.pk)
+    assert (other.engine, other.replications, other.servers) == ("kernel", 3, 7)
+    assert other.scenario.synchronous.workers == other.scenario.event_driven.consumers == 7
+
+
 def test_a_run_that_the_machine_no_longer_carries_is_not_started_again_and_says_why(
     client: Client, decision: Decision, user: User
 ) -> None:
@@ -281,10 +291,13 @@ def test_a_run_that_the_machine_no_longer_carries_is_not_started_again_and_says_
     assert Run.objects.count() == 1
 
 
-def test_neither_a_run_under_way_nor_one_of_the_kernel_is_run_again(
+def test_neither_a_run_under_way_nor_a_result_of_the_kernel_is_run_again(
     client: Client, decision: Decision, user: User
 ) -> None:
-    for run in (live_run(decision, user), request_run(decision.latest(), user, "two")):
+    done = request_run(decision.latest(), user, "two")
+    attempt = claim_run(done.pk, NOW)
+    assert attempt is not None and RunLease(done.pk, attempt).finish(NOW, a_result())
+    for run in (live_run(decision, user), done):
         assert reverse("run-again", args=[run.pk]) not in client.get(reverse("run", args=[run.pk])).content.decode()
         assert client.post(reverse("run-again", args=[run.pk]), {"idempotency_key": "k"}).status_code == 404
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from advisor.decisions import stored
 from advisor.decisions.models import Decision, Run, State
+from advisor.reports.document.simulation import results_table
 from simulator.result import ChangedSetting, DesignRemedies, Remedy
 from tests.fakes.engines import a_result
 from tests.unit.reports import results
@@ -100,6 +101,57 @@ def test_cancel_ends_it_and_a_second_cancel_changes_nothing(client: Client, make
 def test_cancel_by_htmx_shows_what_became_of_it(htmx: Client, make_run: MakeRun) -> None:
     answer = htmx.post(reverse("cancel-run", args=[make_run().pk]), follow=True)
     assert "Simulation cancelled" in answer.content.decode()
+
+
+def test_other_numbers_of_workers_are_simulated_once_and_are_not_the_decisions_verdict(
+    client: Client, run: Run
+) -> None:
+    address = reverse("run-with-servers", args=[run.pk])
+    assert address in page_of(client, run)
+    for _ in range(2):
+        answer = client.post(address, {"servers": "30", "idempotency_key": "thirty"})
+    other = Run.objects.exclude(pk=run.pk).get()
+    assert answer["Location"] == reverse("run", args=[other.pk])
+    assert other.scenario.synchronous.workers == other.scenario.event_driven.consumers == 30
+    assert client.get(reverse("decision", args=[run.revision.decision_id])).context["last_run"] == run
+    rows = client.get(reverse("home")).context["rows"]
+    assert [row.run for row in rows if row.run] == [run]
+
+
+@pytest.mark.parametrize(
+    ("servers", "words"),
+    [
+        ("", "Workers and consumers must be a number"),
+        ("2.5", "Workers and consumers must be a whole number"),
+        ("0", "Workers and consumers should be between 1 and 10,000"),
+        ("99999", "Workers and consumers should be between 1 and 10,000"),
+    ],
+)
+def test_a_number_of_workers_that_cannot_be_is_refused_with_what_is_accepted(
+    client: Client, run: Run, servers: str, words: str
+) -> None:
+    answer = client.post(reverse("run-with-servers", args=[run.pk]), {"servers": servers, "idempotency_key": "k"})
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert Run.objects.count() == 1
+
+
+def test_the_title_of_the_tab_follows_the_run(htmx: Client, make_run: MakeRun) -> None:
+    under_way = make_run(State.RUNNING)
+    Run.objects.filter(pk=under_way.pk).update(progress_fraction=0.38)
+    answer = htmx.get(reverse("run-progress", args=[under_way.pk])).content.decode()
+    assert "<title>38 % · " in answer
+    ended = htmx.get(reverse("run-progress", args=[make_run(State.CANCELLED).pk])).content.decode()
+    assert "<title>Cancelled · " in ended
+
+
+def test_figures_are_in_groups_each_once(client: Client, run: Run) -> None:
+    context = client.get(reverse("run", args=[run.pk])).context
+    groups = {group.name: [row.name for row in group.rows] for group in context["figures"]}
+    assert list(groups) == ["In time", "Latency", "Wait", "Queue and workers", "Attempts and calls"]
+    assert groups["Latency"][0] == "Mean"
+    of_table = [name for name, *_ in results_table(context["result"]).rows]
+    assert sum(map(len, groups.values())) + len(context["outcomes"][0].rows) == len(of_table)
 
 
 def test_a_result_shows_figures_outcomes_and_where_the_designs_differ(client: Client, run: Run) -> None:

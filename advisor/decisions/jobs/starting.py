@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from advisor.decisions.external_endpoint import OUTSIDE, SAMPLE
 from advisor.decisions.jobs.queue_notifier import LOOKS, MAPS, RUNS, SEARCHES, QueueNotifier, job_id, notify_on_commit
-from advisor.decisions.models import Decision, QueueLook, Revision, Run, State, Sweep, SweepKind
+from advisor.decisions.models import Decision, EngineName, QueueLook, Revision, Run, State, Sweep, SweepKind
 from advisor.decisions.services.leases import RUN_KIND, Reconciled, reconcile_runs, reconcile_sweeps
 from advisor.decisions.services.queue_looks import request_look
 from advisor.decisions.services.runs import KERNEL_RUN, RunRequest, request_run
@@ -50,7 +50,10 @@ def start_run(
 
 
 def start_again(run: Run, user: User, *, idempotency_key: str, notifier: QueueNotifier = RUNS) -> StartedRun:
-    """Start a live run with the settings that it ran with if it succeeded, otherwise with those that were requested."""
+    """Start a run with the settings that it ran with if it succeeded, otherwise with those that were requested."""
+    if run.engine == EngineName.KERNEL:
+        request = RunRequest(replications=run.replications, servers=run.servers)
+        return start_run(run.revision, user, request, idempotency_key=idempotency_key, notifier=notifier)
     ran = run.result.live if run.result is not None and run.result.live is not None else run
     request = RunRequest(
         engine=run.engine,

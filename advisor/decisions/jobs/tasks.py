@@ -117,7 +117,8 @@ def _simulate(lease: RunLease, engines: Mapping[str, Engine], on_progress: OnPro
     trace = read_stored_trace(run.trace) if run.trace else None
     engine = engines[run.engine]
     if run.awaits_plan:
-        run.scenario_json = stored.dump(advised_scenario(run.revision.evaluation, trace))
+        advised = advised_scenario(run.revision.evaluation, trace)
+        run.scenario_json = stored.dump(advised.with_servers(run.servers) if run.servers else advised)
         persist(lambda: lease.record_scenario(run.scenario_json))
     try:
         return engine.simulate(

@@ -55,6 +55,9 @@ class RunQuerySet(LeasedTaskQuerySet["Run"]):
     def active(self) -> Self:
         return self.filter(state__in=ACTIVE)
 
+    def as_advised(self) -> Self:
+        return self.filter(servers=None)
+
     def without_result(self) -> Self:
         return self.defer(*LARGE_COLUMNS)
 
@@ -73,6 +76,8 @@ class Run(LeasedTask):
     seconds = models.FloatField(null=True, blank=True)
     """Of a live run: real seconds over which jobs arrive. Null: as long as a verdict takes, within bounds."""
     workers = models.CharField(max_length=10, choices=[(kind, kind) for kind in WORKER_KINDS], default=WORKER_KINDS[0])
+    servers = models.PositiveIntegerField(null=True, blank=True)
+    """As many workers and consumers, instead of the planned ones. Null: as advised."""
     endpoint_host = models.CharField(max_length=ENDPOINT_HOST_LENGTH, blank=True, default="")
     """Empty: the sample endpoint answers."""
     endpoint_model = models.CharField(max_length=ENDPOINT_MODEL_LENGTH, blank=True, default="")

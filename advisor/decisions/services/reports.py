@@ -39,7 +39,7 @@ def make_report(revision: Revision, *, address: str, workspace_address: str, run
 
 
 def finished_runs(revision: Revision) -> RunQuerySet:
-    return Run.objects.filter(revision=revision, state=State.SUCCEEDED).order_by("-created_at")
+    return Run.objects.as_advised().filter(revision=revision, state=State.SUCCEEDED).order_by("-created_at")
 
 
 def _record(revision: Revision, address: str, workspace_address: str) -> Record:

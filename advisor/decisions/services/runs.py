@@ -34,10 +34,12 @@ STEP_S = 5
 
 @dataclass(frozen=True)
 class RunRequest:
-    """How a revision is to be simulated. All but the first two fields are for a live run; None: its own choice."""
+    """How a revision is to be simulated. The fields from `speed` on are for a live run; None: its own choice."""
 
     engine: str = EngineName.KERNEL
     replications: int | None = None
+    servers: int | None = None
+    """As many workers and consumers, instead of the planned ones; not for a live run."""
     speed: float | None = None
     seconds: float | None = None
     workers: WorkerKind = WORKER_KINDS[0]
@@ -125,6 +127,8 @@ def request_run(
     if existing:
         return existing
     scenario = scenario_of(revision.evaluation, revision.recommendation.plan)
+    if request.servers is not None:
+        scenario = _with_servers(scenario, request)
     trace = find_scenario_trace(scenario, revision)
     recorded = _require_runnable(scenario, trace, request, engines)
     outside = _require_live_options(engines[request.engine], scenario, recorded, request)
@@ -140,6 +144,7 @@ def request_run(
                 "trace": trace,
                 "engine": request.engine,
                 "replications": request.replications,
+                "servers": request.servers,
                 "speed": request.speed,
                 "seconds": request.seconds,
                 "workers": request.workers,
@@ -151,6 +156,14 @@ def request_run(
             },
         )
     return require_same_revision(run, revision)
+
+
+def _with_servers(scenario: Scenario, request: RunRequest) -> Scenario:
+    """Raise InvalidInput if that many cannot be simulated."""
+    servers, least = request.servers or 0, len(scenario.event_driven.queue_consumers or (1,))
+    if request.engine != EngineName.KERNEL or not least <= servers <= limits.MOST_SERVERS:
+        raise InvalidInput([Problem("servers", f"should be between {least} and {limits.MOST_SERVERS:,}, such as 30")])
+    return scenario.with_servers(servers)
 
 
 def _require_live_options(

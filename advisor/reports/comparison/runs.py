@@ -67,6 +67,31 @@ def with_design(runs: Sequence[ComparedRun], style: str) -> list[tuple[ComparedR
     return [(run, design) for run in runs if (design := run.design(style)) is not None]
 
 
+MUCH_LONGER = 5.0
+"""On a shared axis of time a run of a smaller part of its length is hardly seen."""
+
+
+def length_warning(runs: Sequence[ComparedRun]) -> str:
+    """Empty unless one run lasts far longer than another."""
+    ends_s = [
+        (
+            max(
+                (design.series.t_s[-1] for _, design in wording.designs_of(run.result) if design.series.t_s),
+                default=0.0,
+            ),
+            run,
+        )
+        for run in runs
+    ]
+    (shortest_s, shortest), (longest_s, longest) = (pick(ends_s, key=lambda end: end[0]) for pick in (min, max))
+    if shortest_s <= 0 or longest_s < MUCH_LONGER * shortest_s:
+        return ""
+    return (
+        f"{longest.letter} lasts {duration(longest_s)} and {shortest.letter} {duration(shortest_s)}: on the shared axis of time "
+        f"{shortest.letter} is hardly seen. Zoom into its part, or read its queue and calls on its own page; latency and figures compare as they are."
+    )
+
+
 ABSENT = "–"
 WHOLE = "all of it"
 NOTHING: Mapping[str, str] = {

@@ -72,7 +72,8 @@ def list_decisions(request: HttpRequest) -> HttpResponse:
         tag=clean_sentence(request.GET.get("tag", ""), TAG_LENGTH),
     )
     error = selection.error()
-    last_run = Run.objects.filter(revision__decision=OuterRef("pk")).order_by("-created_at").values("pk")[:1]
+    advised = Run.objects.as_advised().filter(revision__decision=OuterRef("pk"))
+    last_run = advised.order_by("-created_at").values("pk")[:1]
     selected = (shown if error else selection.of(shown)).annotate(last_run_id=Subquery(last_run))
     pages = Paginator(selected.select_related("created_by").prefetch_related("tags"), DECISIONS_PER_PAGE)
     page = pages.get_page(request.GET.get("page"))

@@ -20,7 +20,7 @@ from django_htmx.http import retarget
 from advisor.decisions import jobs, stored
 from advisor.decisions.jobs import dead_letters
 from advisor.decisions.models import EngineName, Run, State
-from advisor.decisions.services.runs import cancel_run, queue_position
+from advisor.decisions.services.runs import RunRequest, cancel_run, queue_position
 from advisor.reports import wording
 from advisor.reports.charts import charts_of
 from advisor.reports.charts.live import so_far_charts
@@ -42,7 +42,7 @@ from advisor.reports.document.live import (
     machine_sentences,
 )
 from advisor.reports.document.method import simulate_command
-from advisor.reports.document.simulation import difference_rows, results_table, so_far_classes, so_far_table
+from advisor.reports.document.simulation import QUANTILES, difference_rows, results_table, so_far_classes, so_far_table
 from advisor.reports.remedies import remedy_sentences
 from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
@@ -50,6 +50,8 @@ from advisor.web.access import editable_decision, find_run, parse_id
 from advisor.web.decision_page import plan_of
 from advisor.web.forms.questions import sentence_of
 from advisor.web.forms.run_options import RUN_LABELS, RunOptions
+from advisor.web.forms.typed_numbers import parse_number
+from advisor.web.refusals import refusal
 from advisor.web.responses import drawings, figures_by_chart, views_of, wanted_csv
 from advisor.web.views.answers import QUEUE_IS_SILENT
 from core.errors import InvalidInput
@@ -59,6 +61,8 @@ from simulator.scenario import Scenario
 
 SO_FAR_CHARTS = ("queue_depth", "lag_s", "in_flight", "provider_calls", "latency")
 """The charts that fill while a live run runs (`reports.charts.live`)."""
+MORE_SERVERS = 1.5
+"""Other numbers of workers begin with this many times those of the run."""
 UNTAKEN = timedelta(seconds=5)
 """A run or map that is next for this long has no worker to take it."""
 
@@ -87,17 +91,39 @@ def stop_run(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
 
 @require_POST
 def repeat_run(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
-    """Start a live run with the same settings. The same press twice is the same run."""
+    """Start a run with the same settings. The same press twice is the same run."""
     run = find_run(request, run_id)
     require_editor(request.user, run.workspace)
-    if run.engine != EngineName.LIVE or run.active:
-        raise Http404
+    if run.active or (run.engine == EngineName.KERNEL and run.state == State.SUCCEEDED):
+        raise Http404  # the kernel's result would be the same
     try:
         started = jobs.start_again(run, request.user, idempotency_key=request.POST.get("idempotency_key", ""))
     except InvalidInput as error:
         for problem in error.problems:
             messages.error(request, sentence_of(problem.reason, RUN_LABELS.get(problem.path, "This")))
         return redirect("run", run.pk)
+    if started.notified is False:
+        messages.info(request, QUEUE_IS_SILENT)
+    return redirect("run", started.run.pk)
+
+
+@require_POST
+def run_with_servers(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
+    """Simulate the same answers with another number of workers and consumers. The same press twice is the same run."""
+    run = find_run(request, run_id)
+    require_editor(request.user, run.workspace)
+    try:
+        servers = parse_number(request.POST.get("servers", "").strip(), whole=True)
+    except ValueError as error:
+        return refusal(request, 422, [f"Workers and consumers {error}."])
+    asked = RunRequest(replications=run.replications, servers=int(servers))
+    try:
+        key = request.POST.get("idempotency_key", "")
+        started = jobs.start_run(run.revision, request.user, asked, idempotency_key=key)
+    except InvalidInput as error:
+        return refusal(
+            request, 422, [sentence_of(problem.reason, "Workers and consumers") for problem in error.problems]
+        )
     if started.notified is False:
         messages.info(request, QUEUE_IS_SILENT)
     return redirect("run", started.run.pk)
@@ -149,7 +175,9 @@ def _result_context(run: Run) -> dict[str, Any]:
     if result is None:
         raise LookupError("a run that succeeded has a result")
     designs = list(wording.designs_of(result))
+    has_servers = run.engine == EngineName.KERNEL and run.trace is None
     return {
+        "other_servers": _rounded_up(MORE_SERVERS * scenario.synchronous.workers) if has_servers else None,
         "result": result,
         "colour": result.verdict if result.verdict in tuple(wording.STYLES) else "neither",
         "finding": wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent),
@@ -205,15 +233,44 @@ class FigureRow:
     difference: str = ""
 
 
-def _tables(result: Result) -> dict[str, list[FigureRow]]:
+@dataclass(frozen=True)
+class FigureGroup:
+    name: str
+    rows: tuple[FigureRow, ...]
+
+
+FIGURE_GROUPS = {
+    "In time": ("Good share", "Completed share"),
+    "Latency": ("Latency",),
+    "Wait": ("Wait",),
+    "Queue and workers": ("Queue depth", "Lag", "Utilisation"),
+    "Attempts and calls": ("",),
+}
+"""A figure belongs to the first group that has the beginning of its name."""
+PERCENTILES = frozenset(name for name, _ in QUANTILES)
+
+
+def _tables(result: Result) -> dict[str, Any]:
     differences = dict(difference_rows(result))
-    outcomes, figures = [], []
+    outcomes, groups = [], {name: list[FigureRow]() for name in FIGURE_GROUPS}
     for name, *cells in results_table(result).rows:
         if name.startswith(("Jobs offered", "of these")):
             outcomes.append(FigureRow(capfirst(name), tuple(cells)))
-        else:
-            figures.append(FigureRow(name, tuple(cells), differences.get(name, "")))
-    return {"outcomes": outcomes, "figures": figures}
+            continue
+        group = next(group for group, starts in FIGURE_GROUPS.items() if name.startswith(starts))
+        short = name.removeprefix(f"{group}, ")
+        short = short if short in PERCENTILES else capfirst(short)
+        groups[group].append(FigureRow(short, tuple(cells), differences.get(name, "")))
+    return {
+        "outcomes": [FigureGroup("", tuple(outcomes))],
+        "figures": [FigureGroup(name, tuple(rows)) for name, rows in groups.items() if rows],
+    }
+
+
+def _rounded_up(value: float) -> int:
+    """To two digits."""
+    step: int = 10 ** max(0, len(str(int(value))) - 2)
+    return max(2, -(-int(value) // step) * step)
 
 
 SHOWN_LETTERS = 50

@@ -2,9 +2,10 @@
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
+from itertools import accumulate, chain, pairwise, product
 from math import inf
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -27,7 +28,7 @@ from simulator.live.run.folders import count_other_runs, run_folder
 from simulator.live.run.fork_server import ForkServer
 from simulator.live.run.machine_benchmark import measure_capacity
 from simulator.live.run.machine_capacity import Capacity, known_or_measured, measured_kind
-from simulator.live.run.run_plan import LiveRunPlan, plan_live_run
+from simulator.live.run.run_plan import STARTING_S, LiveRunPlan, plan_live_run
 from simulator.live.run.support import check_live
 from simulator.live.system.config import ExternalEndpoint
 from simulator.live.system.jobs import Jobs
@@ -54,13 +55,9 @@ from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
 DESIGNS: tuple[Design, Design] = (SYNCHRONOUS, EVENT_DRIVEN)
-SPANS = {
-    ("calibrate", SYNCHRONOUS): (0.0, 0.06),
-    ("calibrate", EVENT_DRIVEN): (0.06, 0.12),
-    ("run", SYNCHRONOUS): (0.12, 0.55),
-    ("run", EVENT_DRIVEN): (0.55, 0.98),
-}
-START_UP = 0.1
+PHASES = tuple(product(("calibrate", "run"), DESIGNS))
+COMPARING = 0.02
+"""The part of the progress that is left for the comparison."""
 SO_FAR_EVERY_S = 1.0
 DEAD_LETTERS_KEPT = 200
 LEAST_DRAIN_S, MOST_DRAIN_S = 10.0, 60.0
@@ -115,7 +112,8 @@ def simulate_live(
             capacity=capacity,
             time_limit_s=time_limit_s,
         )
-        run = LiveRun(folder, server, plan, capacity, machine, workload, key, report)
+        spans = spans_of(plan, time.monotonic() - began)
+        run = LiveRun(folder, server, plan, capacity, machine, workload, key, report, spans)
         costs = run.calibrate()
         predicted: dict[str, Tally] = {design: run.predict(design, costs) for design in DESIGNS}
         try:
@@ -126,6 +124,26 @@ def simulate_live(
         if external is not None:
             predicted = {design: run.predict_as_answered(design, costs) for design in DESIGNS}
         return _result(run, costs, predicted, measured, time.monotonic() - began)
+
+
+def phase_seconds(plan: LiveRunPlan) -> dict[tuple[str, str], float]:
+    """Real seconds of each calibration and each design, by the plan."""
+    calibrating_s = STARTING_S + calibrate.SECONDS
+    running_s = max(STARTING_S, plan.real_s / 2 - calibrating_s)
+    return {phase: calibrating_s if phase[0] == "calibrate" else running_s for phase in PHASES}
+
+
+def spans_of(plan: LiveRunPlan, elapsed_s: float) -> dict[tuple[str, str], tuple[float, float]]:
+    """Where in the progress each phase begins and ends: in proportion to the time, so that the time left can be told from it.
+
+    `elapsed_s` has gone by before the first one.
+    """
+    seconds = phase_seconds(plan)
+    ends = list(accumulate(seconds.values(), initial=elapsed_s))
+    return {
+        phase: ((1 - COMPARING) * low / ends[-1], (1 - COMPARING) * high / ends[-1])
+        for phase, (low, high) in zip(seconds, pairwise(ends), strict=True)
+    }
 
 
 class MachineState(NamedTuple):
@@ -147,6 +165,7 @@ class LiveRun:
     workload: str
     key: SecretStr | None = field(repr=False)
     report: OnProgress
+    spans: Mapping[tuple[str, str], tuple[float, float]]
     jobs: dict[str, Jobs] = field(init=False)
     runs: dict[str, DesignRun] = field(default_factory=dict)
     results: dict[str, DesignResult] = field(default_factory=dict)
@@ -188,12 +207,12 @@ class LiveRun:
                 workers=plan.workers,
             )
             step = f"a calibration of {DESIGN_WORDS[design]}"
-            watch = partial(self._report_run, step, SPANS["calibrate", design], calibrate.SECONDS * plan.speed)
+            watch = partial(self._report_run, step, ("calibrate", design), calibrate.SECONDS * plan.speed)
             runs[design] = run_design(setup, self.folder, watch, self.server)
         return mean_costs(runs[SYNCHRONOUS], runs[EVENT_DRIVEN])
 
     def predict(self, design: Design, costs: Costs) -> Tally:
-        self.report_progress(f"Predicting {DESIGN_WORDS[design]}", SPANS["run", SYNCHRONOUS][0])
+        self.report_progress(f"Predicting {DESIGN_WORDS[design]}", self.spans["run", SYNCHRONOUS][0])
         return calibrate.predict(self.plan.window, costs, self.plan.speed, self.jobs[design], design)
 
     def predict_as_answered(self, design: Design, costs: Costs) -> Tally:
@@ -217,7 +236,7 @@ class LiveRun:
                 self.measured_at = time.monotonic()
                 self.so_far = self._measured_so_far(run)
                 self.other_runs = max(self.other_runs, count_other_runs(self.folder))
-            self._report_run(DESIGN_WORDS[design], SPANS["run", design], expected_s, run)
+            self._report_run(DESIGN_WORDS[design], ("run", design), expected_s, run)
             if run is not None and external is not None:
                 require_answers(external, run, self.folder / design)
 
@@ -228,12 +247,13 @@ class LiveRun:
         self.results[design] = self.result_of(tally)
         return tally
 
-    def _report_run(self, step: str, span: tuple[float, float], expected_s: float, run: DesignRun | None) -> None:
-        low, high = span
+    def _report_run(self, step: str, phase: tuple[str, str], expected_s: float, run: DesignRun | None) -> None:
+        low, high = self.spans[phase]
         if run is None:
             self.report_progress(f"Starting the parts of {step}", low)
             return
-        share = START_UP + (1 - START_UP) * min(1.0, max(0.0, run.clock.now_s() / expected_s))
+        start_up = STARTING_S / phase_seconds(self.plan)[phase]
+        share = start_up + (1 - start_up) * min(1.0, max(0.0, run.clock.now_s() / expected_s))
         self.report_progress(f"Running {step} live", low + share * (high - low))
 
     def _measured_so_far(self, run: DesignRun) -> SoFar:

@@ -24,6 +24,7 @@ from advisor.reports.comparison.runs import (
     between_runs,
     difference,
     figures_of,
+    length_warning,
     settings_of,
     styles_of,
 )
@@ -50,6 +51,16 @@ def laid(*designs: DesignResult, scenario: Scenario = SCENARIO) -> list[Compared
         )
         for place, design in enumerate(designs)
     ]
+
+
+def test_runs_of_very_different_length_are_said_to_be_hard_to_see_on_one_axis() -> None:
+    def lasting(end_s: float) -> DesignResult:
+        return a_design(series=Series(t_s=(0.0, end_s)))
+
+    assert length_warning(laid(lasting(44), lasting(90))) == ""
+    words = length_warning(laid(lasting(44), lasting(144_000)))
+    assert words.startswith("B lasts 40 h and A 44 s: on the shared axis of time A is hardly seen.")
+    assert length_warning(laid(a_design(series=Series()), lasting(44))) == ""
 
 
 def test_the_interval_of_a_difference_of_independent_figures_adds_in_squares() -> None:
