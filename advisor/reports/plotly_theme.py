@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from advisor.reports.palette import Palette
 
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 CONFIG = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 PLAIN_AXIS = {"automargin": True, "fixedrange": True, "zeroline": False, "ticks": ""}
 
