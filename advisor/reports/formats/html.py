@@ -1,11 +1,15 @@
-"""HTML without scripts and external resources, for light, dark and paper."""
+"""HTML in one file without external resources, for light, dark and paper: drawings, which scripts replace by charts that zoom."""
 
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import assert_never
+from typing import Any, assert_never
 
 from advisor.reports.charts.model import Chart, Table
 from advisor.reports.document import Document
@@ -22,6 +26,7 @@ from advisor.reports.document.blocks import (
     linked,
 )
 from advisor.reports.document.record import ADDRESS
+from advisor.reports.figure_plotly import chart_figure
 from advisor.reports.palette import DARK, LIGHT
 from advisor.reports.wording import unbroken
 
@@ -32,8 +37,15 @@ STRONG = ' class="strong"'
 COLOURS = ("synchronous", "event_driven", "hybrid", "load", "ink", "muted", "grid", "burst", "outage")
 
 
+PLOTLY = HERE.parents[2] / "static" / "vendor" / "plotly" / "plotly-cartesian.min.js"
+
+
 def render_html(document: Document) -> bytes:
+    has_charts = any(isinstance(block, Drawing) for section in document.sections for block in section.blocks)
+    scripts = _scripts() if has_charts else ()
     return PAGE.substitute(
+        script_sources=" ".join(map(_source_of, scripts)) or "'none'",
+        scripts="\n".join([_dark_colours(), *(f"<script>{script}</script>" for script in scripts)]) if scripts else "",
         title=escape(document.title),
         style=STYLESHEET,
         light=_variables(LIGHT),
@@ -48,6 +60,26 @@ def render_html(document: Document) -> bytes:
         ),
         sections="\n".join(_section(section) for section in document.sections),
     ).encode()
+
+
+@cache
+def _scripts() -> tuple[str, ...]:
+    return PLOTLY.read_text(encoding="utf-8"), (HERE / "report.js").read_text(encoding="utf-8")
+
+
+def _source_of(script: str) -> str:
+    """As the page's policy names a script that may run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _dark_colours() -> str:
+    dark = {getattr(LIGHT, name).upper(): getattr(DARK, name) for name in COLOURS}
+    return f'<script type="application/json" id="dark-colours">{_json(dark)}</script>'
+
+
+def _json(value: object) -> str:
+    """For an element of a page: nothing in it ends the element."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _variables(palette: object) -> str:
@@ -121,9 +153,15 @@ def _figure(chart: Chart) -> str:
     notes = "".join(f"<p>{_words(note)}</p>" for note in chart.notes)
     numbers = _table(chart.table, f"Numbers of: {chart.title}", 1)
     return (
-        f"<figure><figcaption><h3>{_words(chart.title)}</h3></figcaption>{notes}{_drawing(chart)}"
+        f"<figure><figcaption><h3>{_words(chart.title)}</h3></figcaption>{notes}<div>{_drawing(chart)}</div>"
+        f'<script type="application/json" data-figure>{_json(_interactive(chart))}</script>'
         f"<details><summary>The same as a table</summary>{numbers}</details></figure>"
     )
+
+
+def _interactive(chart: Chart) -> dict[str, Any]:
+    figure = chart_figure(chart)
+    return {"data": figure["data"], "layout": figure["layout"]}
 
 
 def _drawing(chart: Chart) -> str:
