@@ -247,7 +247,7 @@ FIGURE_GROUPS = {
     "Attempts and calls": ("",),
 }
 """A figure belongs to the first group that has the beginning of its name."""
-PERCENTILES = frozenset(name for name, _ in QUANTILES)
+PERCENTILES = frozenset(words for words, _ in QUANTILES if words.startswith("p"))
 
 
 def _tables(result: Result) -> dict[str, Any]:
