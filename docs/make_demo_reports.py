@@ -24,7 +24,6 @@ from advisor.reports.formats import FORMATS  # noqa: E402
 from simulator import simulate  # noqa: E402
 
 FOLDER = ROOT / "docs" / "reports"
-MADE = ("pdf", "markdown")
 
 
 def main() -> None:
@@ -41,9 +40,7 @@ def main() -> None:
             scenario=scenario,
             result=simulate(scenario),
         )
-        for name in MADE:
-            place = FOLDER / f"{template}.{FORMATS[name].extension}"
-            place.write_bytes(FORMATS[name].render(document))
+        (FOLDER / f"{template}.pdf").write_bytes(FORMATS["pdf"].render(document))
 
 
 if __name__ == "__main__":

@@ -161,8 +161,10 @@ def request_run(
 def _with_servers(scenario: Scenario, request: RunRequest) -> Scenario:
     """Raise InvalidInput if that many cannot be simulated."""
     servers, least = request.servers or 0, len(scenario.event_driven.queue_consumers or (1,))
-    if request.engine != EngineName.KERNEL or not least <= servers <= limits.MOST_SERVERS:
-        raise InvalidInput([Problem("servers", f"should be between {least} and {limits.MOST_SERVERS:,}, such as 30")])
+    if request.engine != EngineName.KERNEL or not least <= servers <= limits.MOST_OTHER_SERVERS:
+        raise InvalidInput(
+            [Problem("servers", f"should be between {least} and {limits.MOST_OTHER_SERVERS:,}, such as 30")]
+        )
     return scenario.with_servers(servers)
 
 
