@@ -32,6 +32,8 @@ CHOSEN = "workspace"
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 TOKEN = "token"  # noqa: S105
 """Parameter of the printed address."""
+SHARE_LINKS = "/shared/"
+"""What follows is a share link's secret."""
 COOKIE_SALT = "advisor.teams.local"
 COOKIE_AGE_S = 30 * DAY_S
 PROXY_HEADERS = (
@@ -60,6 +62,8 @@ class NotAdmitted(PermissionDenied):
 class LocalAccess:
     """In local mode, admit a browser that opened the address printed by `up`, as the local user; refuse others with 403.
 
+    A share link opens in any browser of this machine.
+
     The address holds a token that is used up by a GET and leaves a signed cookie. No session begins: hosted mode on the
     same data does not accept that cookie. A proxy's header and a foreign Host are refused even with the cookie: local
     mode is for one person at one machine. Raises NotAdmitted, which says what to do.
@@ -78,6 +82,8 @@ class LocalAccess:
                 "To serve others, start it in hosted mode: the README says how.",
             )
         given = request.GET.get(TOKEN) if request.method == "GET" else None
+        if request.path_info.startswith(SHARE_LINKS):
+            return self.get_response(request)
         if _holds_cookie(request):
             return _without_token(request) if given else self._as_local_user(request)
         if given and OneTimeToken(settings.CONFIGURATION.local_address_token).use(given):

@@ -38,6 +38,20 @@ def test_who_has_the_link_reads_the_report_without_an_account(link: str, decisio
     assert not answer.cookies
 
 
+def test_in_local_mode_it_opens_in_any_browser_of_this_machine_and_nothing_else_does(
+    client: Client, decision: Decision
+) -> None:
+    page = client.post(reverse("share", args=[decision.pk]), {"days": "7"}).content.decode()
+    address = re.findall(r'value="https?://[^/"]+(/shared/[^/"]+)"', page)[0]
+    stranger = Client(SERVER_NAME="127.0.0.1")
+    answer = stranger.get(address)
+    assert answer.status_code == 200 and decision.title in answer.content.decode()
+    assert "<script" not in answer.content.decode(), "the page's policy lets none run"
+    assert stranger.get(f"{address}x").status_code == 404
+    assert stranger.get(reverse("decision", args=[decision.pk])).status_code == 403
+    assert stranger.get(address, headers={"x-forwarded-for": "10.0.0.1"}).status_code == 403
+
+
 def test_what_is_changed_later_is_not_shown(link: str, decision: Decision, alice: User) -> None:
     before = Client().get(link).content
     save_answers(decision, {"name": "Something else", "processing": {"p95_s": 77}}, alice, decision.draft_version)

@@ -4,12 +4,12 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any, assert_never
+from typing import assert_never
 
 from advisor.reports.charts.model import Chart, Table
 from advisor.reports.document import Document
@@ -40,12 +40,15 @@ COLOURS = ("synchronous", "event_driven", "hybrid", "load", "ink", "muted", "gri
 PLOTLY = HERE.parents[2] / "static" / "vendor" / "plotly" / "plotly-cartesian.min.js"
 
 
-def render_html(document: Document) -> bytes:
-    has_charts = any(isinstance(block, Drawing) for section in document.sections for block in section.blocks)
-    scripts = _scripts() if has_charts else ()
+def render_html(document: Document, *, zooms: bool = True) -> bytes:
+    """`zooms` False: without scripts, a quarter as large; its drawings are the same."""
+    charts = [block.chart for section in document.sections for block in section.blocks if isinstance(block, Drawing)]
+    scripts = _scripts() if charts and zooms else ()
     return PAGE.substitute(
         script_sources=" ".join(map(_source_of, scripts)) or "'none'",
-        scripts="\n".join([_dark_colours(), *(f"<script>{script}</script>" for script in scripts)]) if scripts else "",
+        scripts="\n".join([*_figures(charts), *(f"<script>{script}</script>" for script in scripts)])
+        if scripts
+        else "",
         title=escape(document.title),
         style=STYLESHEET,
         light=_variables(LIGHT),
@@ -72,14 +75,16 @@ def _source_of(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def _dark_colours() -> str:
-    dark = {getattr(LIGHT, name).upper(): getattr(DARK, name) for name in COLOURS}
-    return f'<script type="application/json" id="dark-colours">{_json(dark)}</script>'
-
-
-def _json(value: object) -> str:
-    """For an element of a page: nothing in it ends the element."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+def _figures(charts: Sequence[Chart]) -> Iterator[str]:
+    """The figures for plotly.js in the order of the drawings, and the dark colour of each light one."""
+    figures = map(chart_figure, charts)
+    values = {
+        "figures": [{"data": figure["data"], "layout": figure["layout"]} for figure in figures],
+        "dark-colours": {getattr(LIGHT, name).upper(): getattr(DARK, name) for name in COLOURS},
+    }
+    for name, value in values.items():
+        text = json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")  # nothing in it ends the element
+        yield f'<script type="application/json" id="{name}">{text}</script>'
 
 
 def _variables(palette: object) -> str:
@@ -153,15 +158,9 @@ def _figure(chart: Chart) -> str:
     notes = "".join(f"<p>{_words(note)}</p>" for note in chart.notes)
     numbers = _table(chart.table, f"Numbers of: {chart.title}", 1)
     return (
-        f"<figure><figcaption><h3>{_words(chart.title)}</h3></figcaption>{notes}<div>{_drawing(chart)}</div>"
-        f'<script type="application/json" data-figure>{_json(_interactive(chart))}</script>'
+        f'<figure><figcaption><h3>{_words(chart.title)}</h3></figcaption>{notes}<div class="drawing">{_drawing(chart)}</div>'
         f"<details><summary>The same as a table</summary>{numbers}</details></figure>"
     )
-
-
-def _interactive(chart: Chart) -> dict[str, Any]:
-    figure = chart_figure(chart)
-    return {"data": figure["data"], "layout": figure["layout"]}
 
 
 def _drawing(chart: Chart) -> str:

@@ -93,7 +93,7 @@ def show_shared(request: HttpRequest, token: str) -> HttpResponse:
     address = absolute_link(request, reverse("revision", args=[revision.decision_id, revision.number]))
     workspace_address = absolute_link(request, reverse("workspace", args=[revision.decision.workspace_id]))
     document = make_report(revision, address=address, workspace_address=workspace_address)
-    return HttpResponse(render_html(document), headers=SHARED_HEADERS)
+    return HttpResponse(render_html(document, zooms=False), headers=SHARED_HEADERS)
 
 
 @login_not_required

@@ -262,7 +262,7 @@ class TestHtml:
         (policy,) = re.findall(r'Content-Security-Policy" content="(.*?)"', page)
         assert policy.split("script-src ")[1] == " ".join(f"'sha256-{digest}'" for digest in hashes)
         assert "Plotly" in own[0] and len(own) == 2
-        figures = [json.loads(text) for attributes, text in scripts if "data-figure" in attributes]
+        (figures,) = [json.loads(text) for attributes, text in scripts if 'id="figures"' in attributes]
         assert len(figures) == page.count("<figure><figcaption><h3>") and all(figure["data"] for figure in figures)
         assert not [text for attributes, text in scripts if "application/json" in attributes and "<" in text]
 
