@@ -12,8 +12,9 @@ from rq import Queue
 from rq.job import Job, JobStatus
 
 from advisor.decisions import limits
-from advisor.decisions.jobs import RqNotifier, job_id, reconcile_sweeps_and_notify, start_fewest, start_sweep, tasks
+from advisor.decisions.jobs import RqNotifier, job_id, reconcile_sweeps_and_notify, start_fewest, start_sweep
 from advisor.decisions.models import Run, State, Sweep, SweepState
+from advisor.decisions.services import sweeps
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.sweeps import SweepRequest
 from advisor.server.status import workers_alive
@@ -87,7 +88,7 @@ def test_a_run_that_is_asked_for_while_a_map_is_drawn_begins_before_its_next_par
     asked = SweepRequest(SweepAxis.from_steps("processing.p95_s", 10, 80, 4), None, jobs=1_000)
     sweep = start_sweep(decision.latest(), user, asked, idempotency_key="map")
     done: list[int] = []
-    cell = tasks.simulate_cell
+    cell = sweeps.simulate_cell
 
     def while_a_job_runs(*of: Any) -> Cell:
         if not done:
@@ -95,7 +96,7 @@ def test_a_run_that_is_asked_for_while_a_map_is_drawn_begins_before_its_next_par
         done.append(Run.objects.filter(state=State.SUCCEEDED).count())
         return cell(*of)
 
-    monkeypatch.setattr(tasks, "simulate_cell", while_a_job_runs)
+    monkeypatch.setattr(sweeps, "simulate_cell", while_a_job_runs)
     worker.work(burst=True)
     assert done == [0, 1, 1, 1]
     assert Sweep.objects.get(pk=sweep.pk).state == SweepState.SUCCEEDED
