@@ -12,7 +12,7 @@ from advisor.advice.decision import decide_style, preferences
 from advisor.advice.delivery import answers_all_in_line
 from advisor.advice.design_plan import plan_by_formulas
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.evidence import MOST_JOBS_A_REPLICATION, brief_scenario, evidence_of
+from advisor.advice.evidence import MOST_JOBS_A_REPLICATION, MOST_ROWS_LOOKED_AT_IN_FULL, brief_scenario, evidence_of
 from advisor.advice.expiry import with_expiry
 from advisor.advice.fewer_retries import better_style, explained_retries, find_fewer_retries
 from advisor.advice.ordinary_days import with_ordinary_days
@@ -277,7 +277,9 @@ class _Search:
         return self._plan.model_copy(update=consumers)
 
     def _probe(self, **consumers: Any) -> _Probe | None:
-        """None if it would take too long."""
+        """None if it would take too long, or if the evidence would not show by how much resamples of the recording differ."""
+        if self._trace is not None and self._trace.requests > MOST_ROWS_LOOKED_AT_IN_FULL:
+            return None
         scenario = brief_scenario(self._evaluation, PROBE_JOBS, MOST_JOBS_A_REPLICATION, self._with(**consumers))
         if (jobs := jobs_of(scenario, self._trace)) > self._times * MOST_JOBS_OF_A_PROBE:
             return None

@@ -17,7 +17,7 @@ from simulator.experiment import conclude_design, simulate
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, jobs_of
 from simulator.result import ClassResult, Conclusion, DesignResult, Result
 from simulator.scenario import Scenario
-from simulator.sequential import Looks
+from simulator.sequential import FULL_LOOKS, Looks
 from simulator.traces import Trace
 
 EVIDENCE_JOBS = 20_000
@@ -30,6 +30,7 @@ RELAXATIONS = 50
 """A shortened peak is at least this many times the relaxation time of the queue."""
 MOST_JOBS_A_REPLICATION = 4_000_000
 """Whole cycles of the peaks with more jobs are left to the long run."""
+MOST_ROWS_LOOKED_AT_IN_FULL = 20_000
 EVIDENCE_LOOKS = Looks((3, 5, 8, 12), most_jobs=400_000)
 LONG_CYCLE_JOBS, LONG_CYCLE_LOOKS = 1_000_000, Looks((2, 3), most_jobs=3 * MOST_JOBS_A_REPLICATION)
 """Cycles with that many jobs differ so little that two are mostly enough; the interval says so, with one degree of freedom."""
@@ -102,8 +103,13 @@ def _cached(scenario_json: str) -> Evidence:
 
 
 def _simulate(scenario: Scenario, trace: Trace | None = None) -> Evidence:
-    looks = EVIDENCE_LOOKS if trace is not None else _looks(scenario)
+    looks = _looks(scenario) if trace is None else _looks_of_recording(trace)
     return summarize_evidence(scenario, simulate(scenario, trace=trace, windows=False, looks=looks))
+
+
+def _looks_of_recording(trace: Trace) -> Looks:
+    """Those of the long run if it takes little time: it alone shows by how much resamples of the recording differ."""
+    return FULL_LOOKS if trace.requests <= MOST_ROWS_LOOKED_AT_IN_FULL else EVIDENCE_LOOKS
 
 
 def _looks(scenario: Scenario) -> Looks:
