@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate, chain, pairwise, product
 from math import inf
 from pathlib import Path
@@ -112,8 +112,9 @@ def simulate_live(
             capacity=capacity,
             time_limit_s=time_limit_s,
         )
-        spans = spans_of(plan, time.monotonic() - began)
-        run = LiveRun(folder, server, plan, capacity, machine, workload, key, report, spans)
+        run = LiveRun(
+            folder, server, plan, capacity, machine, workload, key, report, elapsed_s=time.monotonic() - began
+        )
         costs = run.calibrate()
         predicted: dict[str, Tally] = {design: run.predict(design, costs) for design in DESIGNS}
         try:
@@ -165,7 +166,8 @@ class LiveRun:
     workload: str
     key: SecretStr | None = field(repr=False)
     report: OnProgress
-    spans: Mapping[tuple[str, str], tuple[float, float]]
+    elapsed_s: float = 0.0
+    """Real seconds before its first phase."""
     jobs: dict[str, Jobs] = field(init=False)
     runs: dict[str, DesignRun] = field(default_factory=dict)
     results: dict[str, DesignResult] = field(default_factory=dict)
@@ -179,6 +181,10 @@ class LiveRun:
             design: draw_jobs(window.scenario, design, trace=window.trace, durations_s=window.durations_s)
             for design in DESIGNS
         }
+
+    @cached_property
+    def spans(self) -> Mapping[tuple[str, str], tuple[float, float]]:
+        return spans_of(self.plan, self.elapsed_s)
 
     def report_progress(self, step: str, fraction: float) -> None:
         self.report(Progress(step, fraction, self.so_far))
