@@ -19,8 +19,9 @@ def _not_tiny(value: float) -> float:
     return value
 
 
-Positive = Annotated[float, Field(gt=0, le=1e9), AfterValidator(_not_tiny)]
-NonNegative = Annotated[float, Field(ge=0, le=1e9)]
+LARGEST = 1e9
+Positive = Annotated[float, Field(gt=0, le=LARGEST), AfterValidator(_not_tiny)]
+NonNegative = Annotated[float, Field(ge=0, le=LARGEST)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]

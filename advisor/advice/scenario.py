@@ -19,6 +19,7 @@ from advisor.advice.sizing import worker_costs
 from advisor.advice.yaml_json import with_lines
 from core.errors import InvalidInput, Problem
 from core.units import HOUR_S
+from core.values import LARGEST
 from simulator.arrivals import (
     Arrivals,
     BacklogArrivals,
@@ -112,8 +113,8 @@ def _service_of_classes(answers: Answers) -> dict[str, Service]:
     services: dict[str, Service] = {}
     for name, priority in answers.priorities.shares().items():
         if priority.p50_s is not None:
-            p95_s = priority.p95_s or priority.p50_s * usual.p95_s / usual.p50_s
-            p99_s = None if usual.p99_s is None else p95_s * (usual.p99_s / usual.p95_s)
+            p95_s = priority.p95_s or min(LARGEST, priority.p50_s * usual.p95_s / usual.p50_s)
+            p99_s = None if usual.p99_s is None else min(LARGEST, p95_s * (usual.p99_s / usual.p95_s))
             services[name] = LognormalService(distribution="lognormal", p50_s=priority.p50_s, p95_s=p95_s, p99_s=p99_s)
     return services
 

@@ -166,6 +166,15 @@ def test_the_advice_and_the_simulation_agree_on_whether_a_stream_is_cut(
     assert result.timed_out == (500 if cut else 0)
 
 
+def test_a_class_whose_slowest_response_would_be_past_every_bound_has_the_longest_that_there_is() -> None:
+    answers = answers_from(
+        {"processing": {"p50_s": 0.05, "p95_s": 20, "p99_s": 30}, "priorities": {"standard": {"p50_s": 2_500_000}}}
+    )
+    service = scenario_of(Evaluation.from_answers(answers)).service_by_queue["standard"]
+    assert isinstance(service, LognormalService)
+    assert (service.p95_s, service.p99_s) == (1e9, 1e9)
+
+
 def test_classes_become_queues_most_urgent_first() -> None:
     assert list(scenario({}).event_driven.queues) == ["urgent", "standard", "batch"]
     assert list(scenario({"template": "batch_enrichment"}).event_driven.queues) == ["batch"]
