@@ -203,7 +203,7 @@ WRONG = [
     ("sweep", "--x", "processing.p95_s=nan:40:2"),
     ("sweep", "--x", "processing.p95_s=20:inf:2"),
     ("sweep", "--x", "processing.p95_s=20:40:1"),
-    ("sweep", "--x", "processing.p95_s=20:40:51"),
+    ("sweep", "--x", "processing.p95_s=20:40:62"),
     ("sweep", "--x", "processing.p95_s=20:40:2", "--y", "processing.p95_s=20:40:2"),
     ("sweep", "--x", "volume.mean_rate_per_s=0.001:1000000:2"),
     ("sweep", "--fewest", "--jobs", "0"),
