@@ -1,1 +1,1 @@
-"""The crossover map: answers varied over a grid, both designs simulated in every cell, the advice's own border."""
+"""The crossover map: answers varied over a grid, both designs simulated closely where the answer changes, and what is advised there."""

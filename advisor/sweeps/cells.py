@@ -29,7 +29,7 @@ from simulator.conclusions import share_of_design, wanted_share
 from simulator.experiment import estimate, simulate
 from simulator.plan import jobs_of
 from simulator.replications import OnProgress, Progress, warm
-from simulator.result import Conclusion, DesignResult, Result
+from simulator.result import DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.traces import Trace
 
@@ -105,7 +105,7 @@ def simulate_cell(
     return Cell(
         x=x,
         y=y,
-        style=_style(evaluation, run.scenario, result),
+        style=_style(evaluation, result),
         verdict=result.verdict,
         margin=_margin(run.scenario, result.synchronous, result.event_driven),
         synchronous=good_share(result.synchronous, run.scenario),
@@ -113,16 +113,13 @@ def simulate_cell(
     )
 
 
-def _style(evaluation: Evaluation, scenario: Scenario, result: Result) -> Style:
+def _style(evaluation: Evaluation, result: Result) -> Style:
     """What the forces choose of the styles that meet the deadline here, as in the advice; without a deadline, of all."""
     decisions = evaluation.decisions
-    if scenario.deadline_s is not None:
-        wanted = wanted_share(scenario)
-        concluded: dict[Style, Conclusion] = {
-            "synchronous": share_of_design(result.synchronous, scenario).conclude(wanted),
-            "event_driven": share_of_design(result.event_driven, scenario).conclude(wanted),
-        }
-        decisions = decide_concluded(evaluation.facts, decisions, with_hybrid(concluded))
+    synchronous, event_driven = result.synchronous.conclusion, result.event_driven.conclusion
+    if synchronous is not None and event_driven is not None:
+        concluded = with_hybrid({"synchronous": synchronous, "event_driven": event_driven})
+        decisions = decide_concluded(evaluation.facts, decisions, concluded)
     return decisions.outcome()[0]
 
 
