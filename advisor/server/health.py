@@ -49,8 +49,7 @@ def _workers(broker: BrokerStatus | None) -> str:
 def _reconciler(broker: BrokerStatus | None) -> str:
     if broker is None:
         return "unknown without the broker"
-    late = broker.reconciler_age_s is None or broker.reconciler_age_s > RECONCILER_LATE_S
-    return f"has not looked for {RECONCILER_LATE_S:g} s" if late else "ok"
+    return f"has not looked for {RECONCILER_LATE_S:g} s" if broker.is_reconciler_late else "ok"
 
 
 HEALTH_PAGES = {"/health/live": live, "/health/ready": ready}

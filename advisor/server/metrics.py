@@ -31,8 +31,8 @@ class Figures(Collector):
 
 def _of_broker(broker: BrokerStatus) -> Iterator[GaugeMetricFamily]:
     depths = GaugeMetricFamily("crossover_queue_depth", "Jobs in the queue that no worker has taken", labels=["queue"])
-    for queue, depth in broker.queue_depths.items():
-        depths.add_metric([queue], depth)
+    for queue in broker.queues:
+        depths.add_metric([queue.name], queue.depth)
     yield depths
     yield GaugeMetricFamily("crossover_workers_alive", "Workers with a fresh heartbeat", broker.workers_alive)
     if broker.reconciler_age_s is not None:

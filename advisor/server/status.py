@@ -1,6 +1,7 @@
 """The status of the site, read anew from the database and the broker, so that every web process reports the same."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,10 @@ from django.db import DatabaseError
 from django.db.models import Count, Min
 from django.utils import timezone
 from rq import Queue
+from rq.job import Job
 from rq.utils import as_text, utcparse
+from rq.worker import BaseWorker
+from rq.worker import WorkerStatus as RqWorkerStatus
 from rq.worker_registration import get_keys
 
 from advisor.decisions.limits import RECONCILE_EVERY_S
@@ -21,18 +25,54 @@ HEARTBEAT_EVERY_S = 5
 ALIVE_WITHIN_S = 3 * HEARTBEAT_EVERY_S
 """A worker whose last heartbeat is older than this counts as dead."""
 
+BrokerError = redis.exceptions.RedisError
+
 RECONCILER_KEY = "crossover:reconciler"
 RECONCILER_LATE_S = 4 * RECONCILE_EVERY_S
 RECONCILER_KEPT_S = 60
 
 
 @dataclass(frozen=True)
-class BrokerStatus:
-    """Jobs waiting in each queue, workers with a fresh heartbeat, and seconds since the reconciler's last look (None: over a minute)."""
+class QueueStatus:
+    name: str
+    depth: int
+    """Jobs that no worker has taken."""
+    lag_s: float
+    """Since the job at the head was queued; 0 for an empty queue."""
 
-    queue_depths: dict[str, int]
-    workers_alive: int
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    name: str
+    process: str
+    """`host:pid`, as in the leases that it holds."""
+    heartbeat_age_s: float
+    is_busy: bool
+
+    @property
+    def is_alive(self) -> bool:
+        return self.heartbeat_age_s < ALIVE_WITHIN_S
+
+
+@dataclass(frozen=True)
+class BrokerStatus:
+    queues: tuple[QueueStatus, ...]
+    workers: tuple[WorkerStatus, ...]
+    """All that are registered, those that crashed a moment ago included."""
     reconciler_age_s: float | None
+    """Since its last look; None after a minute."""
+    memory_bytes: int
+    memory_limit_bytes: int
+    """0: none."""
+    eviction_policy: str
+
+    @property
+    def workers_alive(self) -> int:
+        return sum(worker.is_alive for worker in self.workers)
+
+    @property
+    def is_reconciler_late(self) -> bool:
+        return self.reconciler_age_s is None or self.reconciler_age_s > RECONCILER_LATE_S
 
 
 @dataclass(frozen=True)
@@ -44,21 +84,37 @@ class RunStatus:
 def broker_status() -> BrokerStatus | None:
     """None where the broker does not answer."""
     queues = [django_rq.get_queue(name) for name in (settings.SIMULATIONS_QUEUE, settings.MAPS_QUEUE)]
-    first = queues[0]
+    first, now = queues[0], timezone.now()
     try:
-        depths = {queue.name: queue.count for queue in queues}
-        return BrokerStatus(depths, workers_alive(first, timezone.now()), reconciler_age_s(first.connection))
+        memory = first.connection.info("memory")
+        return BrokerStatus(
+            queues=tuple(QueueStatus(queue.name, queue.count, _lag_s(queue, now)) for queue in queues),
+            workers=tuple(registered_workers(first, now)),
+            reconciler_age_s=reconciler_age_s(first.connection),
+            memory_bytes=memory["used_memory"],
+            memory_limit_bytes=memory.get("maxmemory", 0),
+            eviction_policy=memory.get("maxmemory_policy", ""),
+        )
     except redis.exceptions.RedisError:
         return None
 
 
-def workers_alive(queue: Queue, now: datetime) -> int:
-    alive = 0
-    for key in get_keys(queue=queue):
-        heartbeat = queue.connection.hget(key, "last_heartbeat")
-        if heartbeat and (now - utcparse(as_text(heartbeat))).total_seconds() < ALIVE_WITHIN_S:
-            alive += 1
-    return alive
+def _lag_s(queue: Queue, now: datetime) -> float:
+    for job_id in queue.get_job_ids(0, 1):
+        queued_at = queue.connection.hget(Job.key_for(job_id), "enqueued_at")
+        if queued_at:
+            return max(0.0, (now - utcparse(as_text(queued_at))).total_seconds())
+    return 0.0
+
+
+def registered_workers(queue: Queue, now: datetime) -> Iterator[WorkerStatus]:
+    for key in sorted(get_keys(queue=queue)):
+        fields = ("last_heartbeat", "hostname", "pid", "state")
+        heartbeat, host, pid, state = (as_text(value or b"") for value in queue.connection.hmget(as_text(key), fields))
+        if heartbeat:
+            age_s = max(0.0, (now - utcparse(heartbeat)).total_seconds())
+            name = as_text(key).removeprefix(BaseWorker.redis_worker_namespace_prefix)
+            yield WorkerStatus(name, f"{host}:{pid}", age_s, state == RqWorkerStatus.BUSY)
 
 
 def database_answers() -> bool:

@@ -116,6 +116,16 @@ def hosted_only(view: PageView) -> PageView:
     return guarded
 
 
+def administrators_only(view: PageView) -> PageView:
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_superuser:
+            raise PermissionDenied("This page is for administrators of the installation.")
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
 def _find(request: MemberRequest, rows: "QuerySet[M]", key: UUID, within: str = "workspace__") -> M:
     """`within` leads from a row to its workspace."""
     row = rows.filter(pk=key, **{f"{within}memberships__user": request.user}).first()

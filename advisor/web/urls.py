@@ -13,6 +13,7 @@ from advisor.web.views import (
     library,
     members,
     new_decisions,
+    operations,
     queue_looks,
     recordings,
     revisions,
@@ -138,5 +139,9 @@ urlpatterns = [
     path("account/password", accounts.ChangePassword.as_view(), name="change-password"),
     path("account/sessions/end", accounts.end_own_other_sessions, name="end-other-sessions"),
     path("account/sessions/<int:session_id>/end", accounts.end_own_session, name="end-session"),
+    path("operations", operations.show_operations, name="operations"),
+    path("operations/reconcile", operations.reconcile_now, name="reconcile-now"),
+    path("operations/runs/<uuid:run_id>/cancel", operations.cancel_any_run, name="cancel-any-run"),
+    path("operations/sweeps/<uuid:sweep_id>/cancel", operations.cancel_any_sweep, name="cancel-any-sweep"),
     path("accounts/logout/", auth.LogoutView.as_view(next_page="home"), name="logout"),
 ]

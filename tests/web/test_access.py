@@ -125,6 +125,10 @@ TABLE: dict[str, Row] = {
     "end-session": Row("POST", (LOGIN, 302, 404, 404, 404, 404)),
     "admin-change-password": Row("GET", (LOGIN, 302, 302, 302, 302, 302)),
     "first-administrator": Row("GET", (404, 404, 404, 404, 404, 404)),
+    "operations": Row("GET", (LOGIN, 403, 403, 403, 403, 200)),
+    "reconcile-now": Row("POST", (LOGIN, 403, 403, 403, 403, 302)),
+    "cancel-any-run": Row("POST", (LOGIN, 403, 403, 403, 403, 302)),
+    "cancel-any-sweep": Row("POST", (LOGIN, 403, 403, 403, 403, 302)),
     "login": Row("GET", (200, 302, 302, 302, 302, 302)),
     "logout": Row("POST", (302, 302, 302, 302, 302, 302)),
     "server:live": Row("GET", (200, 200, 200, 200, 200, 200)),
@@ -147,7 +151,7 @@ POSTED = {
     "invite": {"role": "viewer", "days": "7"},
     "decision-status": {"status": "proposed"},
 }
-SWEEPS = dict.fromkeys(("sweep", "sweep-progress", "cancel-sweep", "sweep-figure"), "map")
+SWEEPS = dict.fromkeys(("sweep", "sweep-progress", "cancel-sweep", "sweep-figure", "cancel-any-sweep"), "map")
 SWEEPS |= dict.fromkeys(("fewest", "fewest-progress", "cancel-fewest"), "fewest")
 
 
@@ -276,6 +280,7 @@ def address(name: str, decision: Decision, run: Run) -> str:
             | "run-letters"
             | "requeue-letters"
             | "empty-letters"
+            | "cancel-any-run"
         ):
             return reverse(name, args=[run.pk, "csv"] if name == "run-tables" else [run.pk])
         case "new-library-entry" | "template":
@@ -293,6 +298,8 @@ def address(name: str, decision: Decision, run: Run) -> str:
             | "logout"
             | "workspaces"
             | "join"
+            | "operations"
+            | "reconcile-now"
         ):
             return reverse(name)
         case _ if name.startswith("server:"):

@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from pydantic import TypeAdapter
 
@@ -157,8 +158,11 @@ def cancel_sweep(sweep: Sweep, user: User) -> bool:
     Raises PermissionDenied unless the user may edit in the sweep's workspace.
     """
     require_editor(user, sweep.workspace)
-    unfinished = Sweep.objects.filter(pk=sweep.pk, state__in=UNFINISHED)
-    return bool(unfinished.update(state=SweepState.CANCELLED, finished_at=timezone.now()))
+    return bool(cancel_all_sweeps(Sweep.objects.filter(pk=sweep.pk)))
+
+
+def cancel_all_sweeps(sweeps: "QuerySet[Sweep]") -> int:
+    return sweeps.filter(state__in=UNFINISHED).update(state=SweepState.CANCELLED, finished_at=timezone.now())
 
 
 def find_requirement(sweep: Sweep) -> ServerRequirement | None:

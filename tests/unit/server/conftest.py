@@ -2,15 +2,18 @@
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import redis
 from django.conf import settings as django_settings
 from pytest_django import Settings
+from rq import Queue
 
 from advisor.configuration import Configuration
 from advisor.server.broker import embedded_broker, wait_for_safe_broker
+from advisor.server.status import registered_workers
 from advisor.server.supervisor import Child
 
 
@@ -62,3 +65,7 @@ def _use(settings: Settings, configuration: Configuration) -> None:
     settings.RQ_QUEUES = {
         name: queue | {"URL": configuration.broker_url} for name, queue in django_settings.RQ_QUEUES.items()
     }
+
+
+def workers_alive(queue: Queue, now: datetime) -> int:
+    return sum(worker.is_alive for worker in registered_workers(queue, now))

@@ -15,9 +15,10 @@ from pytest_django import Settings
 from advisor.configuration import Configuration
 from advisor.decisions.models import Run
 from advisor.server import queue_pages
-from advisor.server.status import ALIVE_WITHIN_S, record_reconciler_heartbeat, workers_alive
+from advisor.server.status import ALIVE_WITHIN_S, record_reconciler_heartbeat
 from advisor.server.worker import SimulationWorker, simulation_worker
 from advisor.teams.models import User
+from tests.unit.server.conftest import workers_alive
 
 pytestmark = pytest.mark.django_db
 TOKEN = "a-token-for-the-scraper"

@@ -17,11 +17,11 @@ from advisor.decisions.models import Run, State, Sweep, SweepState
 from advisor.decisions.services import sweeps
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.sweeps import SweepRequest
-from advisor.server.status import workers_alive
 from advisor.server.worker import SimulationWorker, simulation_worker
 from advisor.sweeps.contract import Cell, SweepAxis
 from advisor.teams.models import User, Workspace
 from tests.rows import a_run
+from tests.unit.server.conftest import workers_alive
 
 
 def end_this_worker() -> None:
