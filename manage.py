@@ -229,10 +229,15 @@ def option(arguments: list[str], name: str) -> str | None:
 
 
 def prepare_settings(arguments: list[str]) -> None:
-    """Settings are read once, before any command: `up` is local unless the environment says otherwise, in the folder of `--data`."""
+    """Settings are read once, before any command.
+
+    `up` is local unless the environment says otherwise or it starts one role of a site, in the folder of `--data`.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "advisor.settings")
     if arguments[:1] == ["up"]:
-        os.environ["CROSSOVER_MODE"] = os.environ.get("CROSSOVER_MODE") or "local"
+        os.environ["CROSSOVER_MODE"] = os.environ.get("CROSSOVER_MODE") or (
+            "hosted" if option(arguments, "--role") else "local"
+        )
         data = option(arguments, "--data")
         if data:
             os.environ["CROSSOVER_DATA"] = str(Path(data).expanduser().resolve())

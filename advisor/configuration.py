@@ -22,6 +22,8 @@ BROKER_PATIENCE_S = 1.5
 """How long a page or a command waits for a broker that hangs, before it goes on without."""
 LEAST_KEY = 8
 """Characters of an outside endpoint's key: fewer could not be told from other words when they are kept out of messages."""
+LEAST_SECRET_KEY, LEAST_DISTINCT = 50, 5
+"""Characters, and different ones, as Django's own check of a deployment asks for."""
 PREFIX = "CROSSOVER_"
 BROKER_NAME = re.compile(r"[\w.-]{1,40}", re.ASCII)
 
@@ -50,7 +52,11 @@ class Configuration(BaseSettings):
     """Whether browsers shall use HTTPS for every subdomain of the public host, too."""
     hsts_preload: bool = False
     """Whether browser vendors may put the public host on their preload lists, which is hard to undo."""
+    secret_key: SecretStr | None = None
+    """Signs cookies and links; the same for every process of a site. Without it, one is made and kept in the data folder."""
     debug: bool = False
+    log_format: Literal["text", "json"] = "text"
+    """A line for people, or a JSON object a line for collectors of logs."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     run_time_limit_s: int = Field(default=600, ge=5, le=86_400)
     """The longest that one simulation may run before its worker is ended."""
@@ -99,6 +105,15 @@ class Configuration(BaseSettings):
     def _named(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             _named_urls(value.get_secret_value())
+        return value
+
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _hard_to_guess(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) < LEAST_SECRET_KEY or len(set(value)) < LEAST_DISTINCT):
+            raise ValueError(
+                f"should have {LEAST_SECRET_KEY} characters at least, like what `openssl rand -hex 32` prints"
+            )
         return value
 
     @field_validator("public_url")
@@ -197,17 +212,14 @@ class Configuration(BaseSettings):
         return self.data / "local-address-token"
 
     @property
-    def first_administrator_token(self) -> Path:
-        """Holds the token of the link that makes the first administrator in hosted mode."""
-        return self.data / "first-administrator-token"
-
-    @property
     def logs(self) -> Path:
         """Where the processes that `up` starts write what they do."""
         return self.data / "logs"
 
-    def secret_key(self) -> str:
-        """The key that signs cookies, made at the first start and kept in the data folder, readable by its owner alone."""
+    def signing_key(self) -> str:
+        """The secret key given, or the one made at the first start and kept in the data folder, readable by its owner alone."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         return kept_secret(self.data / "secret-key", 64)
 

@@ -11,7 +11,7 @@ from advisor.server import logs
 
 CONFIGURATION = read_configuration()
 
-SECRET_KEY = CONFIGURATION.secret_key()
+SECRET_KEY = CONFIGURATION.signing_key()
 DEBUG = CONFIGURATION.debug
 ALLOWED_HOSTS = CONFIGURATION.allowed_hosts
 CSRF_TRUSTED_ORIGINS = [CONFIGURATION.public_url] if CONFIGURATION.public_url else []
@@ -105,7 +105,7 @@ RQ_QUEUES = {
 }
 RQ_SHOW_ADMIN_LINK = False  # its pages are at /admin/queues/, for superusers alone
 
-LOGGING = logs.logging_settings(CONFIGURATION.log_level)
+LOGGING = logs.logging_settings(CONFIGURATION.log_level, CONFIGURATION.log_format)
 
 AUTH_USER_MODEL = "teams.User"
 AUTH_PASSWORD_VALIDATORS = [

@@ -10,7 +10,7 @@ from django.core.management.base import OutputWrapper
 from advisor.configuration import Configuration
 from advisor.teams.links import OneTimeToken
 from advisor.teams.middleware import TOKEN
-from advisor.teams.services.first_administrator import first_administrator_is_missing
+from advisor.teams.services.first_administrator import first_administrator_is_missing, first_administrator_token
 
 
 class PrintedAddress:
@@ -49,8 +49,8 @@ class PrintedAddress:
         public = self.configuration.public_url
         self._print(f"Crossover is at {public}, behind a reverse proxy that passes requests to {self.listening_url}")
         if first_administrator_is_missing():
-            token = OneTimeToken(self.configuration.first_administrator_token).current()
-            self._print(f"This link makes the first administrator, once: {public}/first-administrator/{token}")
+            link = f"{public}/first-administrator/{first_administrator_token()}"
+            self._print(f"This link makes the first administrator, once: {link}")
 
     def _print(self, line: str) -> None:
         self.out.write(line)

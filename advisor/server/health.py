@@ -40,6 +40,15 @@ def ready(request: HttpRequest) -> JsonResponse:
     )
 
 
+@login_not_required
+@never_cache
+@require_safe
+def serving(request: HttpRequest) -> JsonResponse:
+    """Whether this web process can answer pages. Runs wait for workers and broker, pages do not."""
+    answers = database_answers()
+    return JsonResponse({"status": "serving" if answers else "not serving"}, status=200 if answers else 503)
+
+
 def _workers(broker: BrokerStatus | None) -> str:
     if broker is None:
         return "unknown without the broker"
@@ -52,7 +61,7 @@ def _reconciler(broker: BrokerStatus | None) -> str:
     return f"has not looked for {RECONCILER_LATE_S:g} s" if broker.is_reconciler_late else "ok"
 
 
-HEALTH_PAGES = {"/health/live": live, "/health/ready": ready}
+HEALTH_PAGES = {"/health/live": live, "/health/ready": ready, "/health/serving": serving}
 
 
 class OperatorPages:

@@ -20,6 +20,7 @@ OWN_FILES = (
     "static",
     "live",
     "capacity.json",
+    "alive",
 )
 
 

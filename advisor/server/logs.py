@@ -1,7 +1,7 @@
-"""How the project logs: one calm line an event, from structlog and the standard library alike."""
+"""How the project logs: one calm line or JSON object an event, from structlog and the standard library alike."""
 
 import logging
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from structlog.typing import Processor
@@ -29,7 +29,19 @@ class OneLine(logging.Filter):
         return True
 
 
-def logging_settings(level: str) -> dict[str, Any]:
+JSON: list[Processor] = [
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+]
+TEXT: list[Processor] = [
+    structlog.dev.ConsoleRenderer(
+        colors=False, pad_event_to=0, pad_level=False, exception_formatter=structlog.dev.plain_traceback
+    ),
+]
+
+
+def logging_settings(level: str, log_format: Literal["text", "json"]) -> dict[str, Any]:
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -45,9 +57,7 @@ def logging_settings(level: str) -> dict[str, Any]:
                 "foreign_pre_chain": SHARED,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.dev.ConsoleRenderer(
-                        colors=False, pad_event_to=0, pad_level=False, exception_formatter=structlog.dev.plain_traceback
-                    ),
+                    *(JSON if log_format == "json" else TEXT),
                 ],
             }
         },

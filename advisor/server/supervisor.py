@@ -4,8 +4,10 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -24,8 +26,10 @@ SETTLED_S = 30.0
 """If a child ends after it has run this long, its backoff starts afresh."""
 LOG_BYTES = 5 << 20
 TICK_S = 0.2
-END_SIGNALS = ((signal.SIGTERM, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
-"""Finish the current work, stop at once, be killed; with the seconds until the next."""
+EndSignals = tuple[tuple[signal.Signals, float], ...]
+"""Signals to end a process with, and the seconds until the next."""
+END_SIGNALS: EndSignals = ((signal.SIGTERM, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
+"""Finish the current work, stop at once, be killed."""
 MOST_FAILED_STARTS = 4
 """Ends in a row before the site has answered: another start will not help."""
 
@@ -37,7 +41,8 @@ class Child:
     name: str
     command: Callable[[], Sequence[str]]
     environment: Mapping[str, str]
-    logs: Path
+    logs: Path | None
+    """Folder of its log; None: it writes to this process's standard error."""
     pass_fds: Sequence[int] = ()
     before_start: Callable[[], None] = lambda: None
     failures: int = 0
@@ -46,8 +51,8 @@ class Child:
     due_at: float = 0.0
 
     @property
-    def log_file(self) -> Path:
-        return self.logs / f"{self.name.replace(' ', '-')}.log"
+    def log_file(self) -> Path | None:
+        return self.logs and self.logs / f"{self.name.replace(' ', '-')}.log"
 
     @property
     def pid(self) -> int | None:
@@ -55,7 +60,7 @@ class Child:
 
     def start(self) -> None:
         self.before_start()
-        with _opened_log(self.log_file) as output:
+        with _opened_log(self.log_file) if self.log_file else nullcontext(sys.stderr.buffer) as output:
             self.process = start_process(self.command(), self.environment, output, pass_fds=self.pass_fds)
         self.started_at = time.monotonic()
 
@@ -83,7 +88,8 @@ class Child:
         backoff_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**self.failures)
         self.failures += 1
         self.due_at = now + backoff_s
-        log.warning(f"The {self.name} starts again in {backoff_s:g} s: {why}", log=str(self.log_file))
+        where = {"log": str(self.log_file)} if self.log_file else {}
+        log.warning(f"The {self.name} starts again in {backoff_s:g} s: {why}", **where)
 
     def terminate(self) -> None:
         if not self.has_ended() and self.process is not None:
@@ -96,6 +102,10 @@ class Child:
 
     def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
+
+
+def _place(log_file: Path | None) -> str:
+    return f"in {log_file}" if log_file else "in the lines before this one"
 
 
 def _opened_log(path: Path) -> BinaryIO:
@@ -111,7 +121,7 @@ class Supervisor:
     A context: within it SIGTERM and SIGINT ask for the end, and leaving it ends every child.
     """
 
-    def __init__(self, end_signals: Sequence[tuple[signal.Signals, float]] = END_SIGNALS) -> None:
+    def __init__(self, end_signals: EndSignals = END_SIGNALS) -> None:
         self.end_signals = end_signals
         self.groups: list[list[Child]] = []
         self.ready = False
@@ -167,9 +177,15 @@ class Supervisor:
             for child in self.children:
                 child.tend(now)
                 if not self.ready and child.failures >= MOST_FAILED_STARTS:
-                    raise CannotRun(f"The {child.name} does not start; why is in {child.log_file}.")
+                    raise CannotRun(f"The {child.name} does not start; why is {_place(child.log_file)}.")
             each_tick()
             self._wait(TICK_S)
+
+    def kill_stuck(self, pids: Collection[int]) -> None:
+        for child in self.children:
+            if child.pid in pids:
+                log.warning(f"The {child.name} is stuck; it is ended")
+                child.kill()
 
     def _wait(self, timeout_s: float) -> None:
         """Wait, unless a signal (a child's end is one) comes first."""

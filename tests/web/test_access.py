@@ -133,6 +133,7 @@ TABLE: dict[str, Row] = {
     "logout": Row("POST", (302, 302, 302, 302, 302, 302)),
     "server:live": Row("GET", (200, 200, 200, 200, 200, 200)),
     "server:ready": Row("GET", (503, 503, 503, 503, 503, 503)),
+    "server:serving": Row("GET", (200, 200, 200, 200, 200, 200)),
     "server:metrics": Row("GET", (401, 403, 403, 403, 403, 200)),
 }
 POSTED = {

@@ -9,8 +9,8 @@ from pytest_django import Settings
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Decision
-from advisor.teams.links import OneTimeToken
 from advisor.teams.models import Role, User, Workspace
+from advisor.teams.services.first_administrator import first_administrator_token
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery-9"
@@ -21,8 +21,7 @@ GOOD = {"username": "ada", "password": PASSWORD, "again": PASSWORD, "name": "Pla
 def link(hosted: Configuration, settings: Settings, tmp_path: Path) -> str:
     """The address that was printed."""
     settings.CONFIGURATION = hosted.model_copy(update={"data": tmp_path})
-    token = OneTimeToken(settings.CONFIGURATION.first_administrator_token).current()
-    return reverse("first-administrator", args=[token])
+    return reverse("first-administrator", args=[first_administrator_token()])
 
 
 def test_it_makes_an_administrator_with_a_workspace_and_something_to_look_at(link: str, client: Client) -> None:
@@ -46,6 +45,19 @@ def test_it_works_once(link: str, client: Client) -> None:
 
 def test_it_is_void_once_there_is_an_administrator(link: str, client: Client) -> None:
     User.objects.create_superuser("root", password=PASSWORD)
+    assert client.get(link).status_code == 404
+
+
+def test_it_stays_void_when_that_administrator_leaves(link: str, client: Client) -> None:
+    client.post(link, GOOD)
+    User.objects.filter(username="ada").update(is_active=False)
+    assert client.get(link).status_code == 404
+    assert client.get(reverse("first-administrator", args=[first_administrator_token()])).status_code == 200
+
+
+def test_it_follows_from_the_secret_key(link: str, client: Client, settings: Settings) -> None:
+    """Every web process of a site has the same key and no common folder."""
+    settings.SECRET_KEY = "another key"
     assert client.get(link).status_code == 404
 
 

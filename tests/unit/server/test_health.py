@@ -199,3 +199,18 @@ def test_an_unknown_id_under_the_queue_pages_does_not_exist(
 def test_a_job_that_is_gone_cannot_be_deleted_in_bulk(client: Client, queue_url: str) -> None:
     address = reverse("django_rq:actions", kwargs={"queue_index": 0})
     assert client.post(address, {"action": "delete", "job_ids": ["gone"]}).status_code == 404
+
+
+def test_a_web_process_serves_pages_while_runs_wait(client: Client, no_broker: None) -> None:
+    """A proxy that asked whether runs are done would take every web process out because one worker is restarted."""
+    assert client.get("/health/ready").status_code == 503
+    assert client.get("/health/serving").status_code == 200
+
+
+def test_a_web_process_without_its_database_does_not(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_answer(*_: object) -> None:
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(CursorWrapper, "execute", no_answer)
+    answer = client.get("/health/serving")
+    assert (answer.status_code, answer.json()["status"]) == (503, "not serving")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from advisor.server.running import child_environment
+from advisor.server.children import child_environment
 
 
 def test_memory_that_short_simulations_free_goes_back_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:

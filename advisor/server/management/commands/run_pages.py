@@ -9,9 +9,6 @@ from advisor.configuration import Configuration
 from advisor.decisions.services.simulated_advice import THREADS
 from advisor.server.management.child_command import ChildCommand
 
-RESPONSE_GRACE_S = 3
-"""How long open responses, event streams above all, may go on after SIGTERM."""
-
 
 class Command(ChildCommand):
     help = "Serve the pages on an inherited socket until SIGTERM."
@@ -19,17 +16,20 @@ class Command(ChildCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--fd", type=int, required=True, help="the listening socket's file descriptor")
+        parser.add_argument(
+            "--grace", type=int, required=True, help="seconds that open responses may take after SIGTERM"
+        )
 
     def serve(self, options: dict[str, Any]) -> None:
         THREADS.begin_warming()
-        serve(socket.socket(fileno=options["fd"]), settings.CONFIGURATION)
+        serve(socket.socket(fileno=options["fd"]), settings.CONFIGURATION, options["grace"])
 
 
-def serve(listener: socket.socket, configuration: Configuration) -> None:
+def serve(listener: socket.socket, configuration: Configuration, grace_s: int) -> None:
     server = uvicorn.Config(
         "advisor.asgi:application",
         lifespan="off",
-        timeout_graceful_shutdown=RESPONSE_GRACE_S,
+        timeout_graceful_shutdown=grace_s,
         access_log=False,
         log_config=None,
         server_header=False,
