@@ -12,15 +12,23 @@ from core.errors import CannotRun
 
 LEFTOVER_PATIENCE_S = 10.0
 """The children of an `up` that was killed need this long to end and to free the port."""
+BACKLOG = 128
 FIRST_ANSWER_S = 120.0
 
 
-def listen(host: str, port: int, left_over: bool) -> socket.socket:
-    """As `listen_on`. `left_over`: an `up` that was killed may still hold the port for a moment. Raises CannotRun."""
+def listen(host: str, port: int, left_over: bool, accepts_at_once: bool = True) -> socket.socket:
+    """As `bind`. `left_over`: an `up` that was killed may still hold the port for a moment.
+
+    `accepts_at_once`: callers wait until a web process can answer; otherwise they are refused until then, and a proxy
+    asks another web server. Raises CannotRun.
+    """
     deadline = time.monotonic() + (LEFTOVER_PATIENCE_S if left_over else 0)
     while True:
         try:
-            return listen_on(host, port)
+            listener = bind(host, port)
+            if accepts_at_once:
+                listener.listen(BACKLOG)
+            return listener
         except PermissionError:
             raise CannotRun(
                 f"Port {port} is reserved for the system's own services. Choose another with --port."
@@ -33,8 +41,8 @@ def listen(host: str, port: int, left_over: bool) -> socket.socket:
             time.sleep(0.1)
 
 
-def listen_on(host: str, port: int) -> socket.socket:
-    """A listening socket.
+def bind(host: str, port: int) -> socket.socket:
+    """A socket at that address, on which the first web process begins to listen.
 
     Raises:
         CannotRun: if the host is not an address of this machine.
@@ -48,7 +56,6 @@ def listen_on(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(128)
     except OSError as refused:
         listener.close()
         if refused.errno == errno.EADDRNOTAVAIL:

@@ -63,7 +63,10 @@ def run_role(
     left_over = instance.ended_uncleanly(configuration.data)
     with instance.sole_use_of(configuration.data):
         if role == "web":
-            with listen(host, port, left_over) as listener, Supervisor(_with_drain()) as supervisor:
+            with (
+                listen(host, port, left_over, accepts_at_once=False) as listener,
+                Supervisor(_with_drain()) as supervisor,
+            ):
                 _until_asked_to_end(lambda: _run_web(supervisor, configuration, listener, processes, out))
         else:
             with Supervisor() as supervisor:
