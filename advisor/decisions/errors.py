@@ -1,5 +1,7 @@
 """Refusals other than invalid input (`InvalidInput`)."""
 
+from uuid import UUID
+
 
 class StaleVersion(Exception):
     """The answers were saved by another request since they were shown. Nothing was saved."""
@@ -20,8 +22,9 @@ class StaleStatus(Exception):
 
 
 class TooManyTasks(Exception):
-    def __init__(self, cap: int, words: str) -> None:
+    def __init__(self, cap: int, words: str, workspace_id: UUID | None = None) -> None:
         self.cap = cap
+        self.workspace_id = workspace_id
         super().__init__(f"{cap:,} {words} already. Wait for some to finish, or cancel some.")
 
 

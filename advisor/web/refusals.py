@@ -11,6 +11,7 @@ from django.template import loader
 from django_htmx.http import HttpResponseClientRefresh
 
 from advisor.decisions.errors import StaleStatus, StaleVersion, TooManyTasks, UploadTooLarge
+from advisor.decisions.jobs import count_refusal
 from advisor.teams.middleware import NotAdmitted
 from advisor.teams.throttle import TooManyAttempts, wait_sentence
 from advisor.web.forms.questions import sentence_of
@@ -108,10 +109,13 @@ class Refusals:
             case StaleStatus() | StaleVersion():
                 return refusal(request, 409, [str(error)])
             case UploadTooLarge():
+                count_refusal("upload_too_large")
                 return refusal(request, 413, [str(error)])
             case TooManyTasks():
+                count_refusal("queue_full", error.workspace_id)
                 return refusal(request, 429, [str(error)], retry_after_s=30)
             case TooManyAttempts():
+                count_refusal("too_many_attempts")
                 return refusal(request, 429, [wait_sentence(error.wait_s)], error.wait_s, advice=ATTEMPTS_ADVICE)
             case DataError():  # of the admin's own pages; forms and use cases check before they ask the database
                 log.warning("The database refused a value at %s: %s", request.path, error)

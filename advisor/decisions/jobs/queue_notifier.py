@@ -91,10 +91,10 @@ def notify_on_commit(
 
 
 def _queue(name: str) -> Queue:
-    return Queue(name, connection=_connection(settings.CONFIGURATION.broker_url), serializer=JSONSerializer)
+    return Queue(name, connection=broker_connection(settings.CONFIGURATION.broker_url), serializer=JSONSerializer)
 
 
 @lru_cache(maxsize=4)
-def _connection(url: str) -> Redis:
+def broker_connection(url: str) -> Redis:
     """Try once, for as long as the URL says: the client's own retries would make a user wait for a broker that hangs."""
     return Redis.from_url(url, retry=Retry(NoBackoff(), 0))

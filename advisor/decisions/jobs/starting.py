@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from advisor.decisions.external_endpoint import OUTSIDE, SAMPLE
+from advisor.decisions.jobs.counters import count_lost_leases
 from advisor.decisions.jobs.queue_notifier import LOOKS, MAPS, RUNS, SEARCHES, QueueNotifier, job_id, notify_on_commit
 from advisor.decisions.models import Decision, EngineName, QueueLook, Revision, Run, State, Sweep, SweepKind
 from advisor.decisions.services.leases import RUN_KIND, Reconciled, reconcile_runs, reconcile_sweeps
@@ -119,4 +120,5 @@ def _notify_waiting(reconciled: Reconciled, notifiers: Mapping[str, QueueNotifie
         for task in waiting:
             if job_id(task.id, task.attempt) not in known:
                 notifier.notify(task.id, task.attempt)
+    count_lost_leases(reconciled)
     return reconciled

@@ -17,6 +17,7 @@ from advisor.advice.proposed_answers import propose_from_queues
 from advisor.decisions import stored
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.external_endpoint import OUTSIDE, endpoint_for
+from advisor.decisions.jobs.counters import count_ended_run
 from advisor.decisions.jobs.leased_work import LeasedWork, persist
 from advisor.decisions.jobs.queue_notifier import MAPS, notify_on_commit
 from advisor.decisions.models import QueueLook, Run, SweepKind, SweepPart
@@ -41,7 +42,9 @@ def run_simulation(run_id: str, engines: Mapping[str, Engine] = ENGINES) -> None
 
     If the database refuses the claim, it raises, and the reconciler queues the run again. From then on, every end is in the row.
     """
-    _claim_and_work(run_id, claim_run, RunLease, lambda lease, report: _simulate(lease, engines, report))
+    _claim_and_work(
+        run_id, claim_run, RunLease, lambda lease, report: _simulate(lease, engines, report), count_ended_run
+    )
 
 
 def run_part(part_id: str) -> None:
@@ -100,6 +103,7 @@ def _claim_and_work(
     claim: Callable[[UUID, datetime, str], int | None],
     lease_of: Callable[[UUID, int], ClaimedLease],
     simulate: Callable[[ClaimedLease, OnProgress], Any],
+    count_end: Callable[[UUID, int], None] = lambda task_id, attempt: None,
 ) -> None:
     close_old_connections()
     attempt = claim(UUID(task_id), timezone.now(), worker_name(os.getpid()))
@@ -108,7 +112,10 @@ def _claim_and_work(
         return
     lease = lease_of(UUID(task_id), attempt)
     work = LeasedWork(lease)
-    work.run(lambda: simulate(lease, work.report))
+    try:
+        work.run(lambda: simulate(lease, work.report))
+    finally:
+        count_end(lease.task_id, attempt)
     close_old_connections()
 
 

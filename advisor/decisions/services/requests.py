@@ -55,6 +55,6 @@ def new_request(revision: Revision, others: "QuerySet[Any]", cap: int, words: st
         if not Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json).exists():
             raise StaleVersion(revision.decision.draft_version, decision.draft_version)
         if others.filter(workspace=revision.decision.workspace).count() >= cap:
-            raise TooManyTasks(cap, words)
+            raise TooManyTasks(cap, words, revision.decision.workspace_id)
         yield
         freeze_revision(revision)

@@ -84,13 +84,13 @@ def find_unfinished(now: datetime) -> UnfinishedTasks:
     )
     leases = sorted((_lease(task, now) for task in first_leases), key=lambda lease: lease.remaining_s)
     queued = [QueuedTask(task, task_kind(task), _age_s(task.created_at, now)) for task in first_queued]
-    workspaces = _load_by_workspace(now)
+    workspaces = load_by_workspace(now)
     return UnfinishedTasks(
         leases=leases[:ROWS_SHOWN],
         lease_count=runs.filter(state=State.RUNNING).count() + parts.count(),
         queued=sorted(queued, key=lambda task: -task.age_s)[:ROWS_SHOWN],
         queued_count=sum(load.queued for load in workspaces),
-        stuck_count=_count_stuck(now),
+        stuck_count=count_stuck(now),
         workspaces=workspaces,
     )
 
@@ -105,7 +105,7 @@ def _age_s(since: datetime | None, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds()) if since else 0.0
 
 
-def _count_stuck(now: datetime) -> int:
+def count_stuck(now: datetime) -> int:
     queued_long = now - timedelta(seconds=QUEUED_LONG_S)
     expired = now - timedelta(seconds=RECONCILED_WITHIN_S)
     return (
@@ -116,7 +116,7 @@ def _count_stuck(now: datetime) -> int:
     )
 
 
-def _load_by_workspace(now: datetime) -> list[WorkspaceLoad]:
+def load_by_workspace(now: datetime) -> list[WorkspaceLoad]:
     running: Counter[object] = Counter()
     queued: Counter[object] = Counter()
     oldest: dict[object, datetime] = {}
