@@ -65,6 +65,13 @@ class Configuration(BaseSettings):
     metrics_token: str | None = Field(default=None, min_length=16)
     """Lets a scraper read `/metrics` without signing in, as `Authorization: Bearer …`."""
 
+    runs_kept_days: int | None = Field(default=None, ge=1, le=99_999)
+    """Days after its end for which `prune` keeps a simulation, a map or a search; None: for ever, as for the next two."""
+    revisions_kept_days: int | None = Field(default=None, ge=1, le=99_999)
+    """Of drafts that are not the latest and have no simulations, from their last change."""
+    recordings_kept_days: int | None = Field(default=None, ge=1, le=99_999)
+    """Of recordings that nothing uses, from their upload."""
+
     sign_in_attempts_per_account: int = Field(default=5, ge=1, le=1000)
     """Wrong passwords for one account, from wherever, before it has to wait."""
     sign_in_attempts_per_address: int = Field(default=20, ge=1, le=100_000)

@@ -7,13 +7,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from advisor.configuration import Configuration
-from advisor.decisions.models import Decision, Status
+from advisor.decisions.models import Decision, State, Status
 from advisor.decisions.services.decisions import change_status
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.workspaces import cancel_invitation, create_invitation
 from tests.conftest import member
+from tests.rows import a_run
 from tests.web.conftest import take_template
 
 pytestmark = pytest.mark.django_db
@@ -162,3 +164,17 @@ def test_decisions_are_listed_by_status(client: Client, decision: Decision, user
     accepted = client.get(reverse("home") + "?status=accepted").content.decode()
     assert "Accepted one" in accepted and "Chat assistant" not in accepted
     assert "Chat assistant" in client.get(reverse("home") + "?status=nonsense").content.decode()
+
+
+def test_a_workspace_announces_what_will_be_deleted(
+    client: Client, hosted: Configuration, settings: Settings, workspace: Workspace, vera: User
+) -> None:
+    client.force_login(vera)
+    ended = {"state": State.CANCELLED, "finished_at": timezone.now() - timedelta(days=31)}
+    a_run(workspace, **ended)
+    a_run(Workspace.objects.create(name="Elsewhere"), **ended)
+    address = reverse("workspace", args=[workspace.pk])
+    assert "What is deleted" not in client.get(address).content.decode()
+    settings.CONFIGURATION = hosted.model_copy(update={"runs_kept_days": 30})
+    page = " ".join(client.get(address).content.decode().split())
+    assert "maps and searches 30 days after they ended. The next time, 1 simulation of this workspace." in page

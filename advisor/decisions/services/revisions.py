@@ -1,6 +1,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypedDict, assert_never
 
 from django.db import transaction
@@ -247,13 +248,19 @@ def history(decision: Decision) -> QuerySet[Revision]:
 
 
 def list_changes(revisions: Sequence[Revision]) -> list[RevisionChange]:
+    """Compare each with the one before it that has not been pruned."""
     if not revisions:
         return []
-    wanted = [revision.number - 1 for revision in revisions]
-    before = {one.number: one for one in Revision.objects.filter(decision=revisions[0].decision_id, number__in=wanted)}
+    of_decision = Revision.objects.filter(decision=revisions[0].decision_id)
+    numbers = list(of_decision.order_by("number").values_list("number", flat=True))
+    previous = {after: before for before, after in pairwise(numbers)}
+    before = {
+        one.number: one for one in of_decision.filter(number__in=[previous.get(one.number, 0) for one in revisions])
+    }
     return [
         RevisionChange(
-            one, compare_revisions(before[one.number - 1], one).sentence if one.number - 1 in before else FIRST_ANSWERS
+            one,
+            compare_revisions(before[previous[one.number]], one).sentence if one.number in previous else FIRST_ANSWERS,
         )
         for one in revisions
     ]

@@ -10,11 +10,13 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from advisor.decisions.cleaning import clean_name
+from advisor.decisions.services.retention import Retention, old_runs, old_sweeps
 from advisor.teams.access import require_owner, role_in
 from advisor.teams.links import LinkGone, absolute_link, digest_of
 from advisor.teams.middleware import MemberRequest, choose_workspace
@@ -173,6 +175,7 @@ def members_page(
     reset_link: str = "",
     reset_of: User | None = None,
 ) -> HttpResponse:
+    retention, now = Retention.from_configuration(), timezone.now()
     held = role_in(request.user, workspace)
     members = workspace.memberships.select_related("user").order_by("created_at", "id")
     may_reset = held is Role.OWNER or request.user.is_superuser
@@ -197,6 +200,9 @@ def members_page(
         },
         "reset_link": reset_link,
         "reset_of": reset_of,
+        "retention": retention if retention.deletes_something else None,
+        "old_simulations": old_runs(retention, now).filter(workspace=workspace).count()
+        + old_sweeps(retention, now).filter(workspace=workspace).count(),
         "is_local": settings.CONFIGURATION.local,
         "errors": errors or {},
         "role_errors": {member.pk: (errors or {}).get(f"member-{member.pk}", "") for member in members},
