@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "advisor.server.health.OperatorPages",  # first: they are asked by address, over plain HTTP, with the database down
+    "advisor.server.request_ids.RequestIds",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # adds bytes at random, and each page masks its CSRF token anew, so that lengths tell nothing

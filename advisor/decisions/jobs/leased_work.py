@@ -1,5 +1,6 @@
 """A worker's work on a task that it has claimed: lease, time limit, progress, and how the end is written."""
 
+import contextvars
 import logging
 import threading
 import time
@@ -20,6 +21,8 @@ from simulator.replications import Progress
 
 log = logging.getLogger(__name__)
 
+TIME_OUT_AGAIN_S = 1.0
+"""Past its limit, a task is ended at once, or this much later if the database refused the write."""
 T = TypeVar("T")
 
 
@@ -49,7 +52,10 @@ class LeasedWork(Generic[Outcome]):
         self._begun = time.monotonic()
         self._reported_s = -lease.report_every_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep_renewing, name=f"lease of {lease.task_id}", daemon=True)
+        logged_for = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=logged_for.run, args=[self._keep_renewing], name=f"lease of {lease.task_id}", daemon=True
+        )
 
     @property
     def elapsed_s(self) -> float:
@@ -140,7 +146,7 @@ class LeasedWork(Generic[Outcome]):
 
     def _pause_s(self) -> float:
         left_s = self.limit_s - self.elapsed_s
-        return min(self.every_s, left_s + 0.01) if left_s > 0 else self.every_s
+        return min(self.every_s, left_s + 0.01 if left_s > 0 else TIME_OUT_AGAIN_S)
 
     def _renew_or_time_out(self) -> bool:
         if self.expired:

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
+from structlog.contextvars import get_contextvars
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ BACKSTOP_S = 30
 FAILURE_TTL_S = 86_400
 RUN_SIMULATION = "advisor.decisions.jobs.run_simulation"
 RUN_PART = "advisor.decisions.jobs.run_part"
+REQUEST_ID = "request_id"
+"""In a job's meta, and in the context of what is logged: of the request that queued it."""
 LOOK_AT_QUEUES = "advisor.decisions.jobs.look_at_queues"
 
 
@@ -48,6 +51,7 @@ class RqNotifier:
             timeout=settings.CONFIGURATION.run_time_limit_s + BACKSTOP_S,
             result_ttl=0,
             failure_ttl=FAILURE_TTL_S,
+            meta={key: value for key, value in get_contextvars().items() if key == REQUEST_ID},
         )
 
     def waiting(self) -> set[str]:

@@ -1,5 +1,6 @@
 """Starting and reconciling tasks: the rows first, then the queue."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from advisor.decisions.services.runs import KERNEL_RUN, RunRequest, request_run
 from advisor.decisions.services.sweeps import SweepRequest, request_fewest, request_sweep
 from advisor.teams.models import User
 from simulator.result import WorkerKind
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -44,6 +47,7 @@ def start_run(
 ) -> StartedRun:
     """Request the run (see `request_run` for what it raises) and queue it once it is committed, in 2 s at most."""
     run = request_run(revision, user, idempotency_key, request)
+    log.info("Run %s of decision %s is requested", run.pk, revision.decision_id)
     started = StartedRun(run)
     waiting = [(run.id, run.attempt)] if run.state == State.QUEUED else []
     notify_on_commit(notifier, waiting, started.set_notified)

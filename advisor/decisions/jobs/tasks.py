@@ -11,6 +11,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
+from rq import get_current_job
+from structlog.contextvars import bound_contextvars
 
 from advisor.advice.consumer_search import advised_scenario
 from advisor.advice.proposed_answers import propose_from_queues
@@ -19,7 +21,7 @@ from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.external_endpoint import OUTSIDE, endpoint_for
 from advisor.decisions.jobs.counters import count_ended_run
 from advisor.decisions.jobs.leased_work import LeasedWork, persist
-from advisor.decisions.jobs.queue_notifier import MAPS, notify_on_commit
+from advisor.decisions.jobs.queue_notifier import MAPS, REQUEST_ID, notify_on_commit
 from advisor.decisions.models import QueueLook, Run, SweepKind, SweepPart
 from advisor.decisions.services.leases import Lease, PartLease, RunLease, claim_part, claim_run, worker_name
 from advisor.decisions.services.queue_looks import claim_look, observable_brokers
@@ -106,17 +108,27 @@ def _claim_and_work(
     count_end: Callable[[UUID, int], None] = lambda task_id, attempt: None,
 ) -> None:
     close_old_connections()
-    attempt = claim(UUID(task_id), timezone.now(), worker_name(os.getpid()))
-    if attempt is None:
-        log.info("Task %s is not queued", task_id)
-        return
-    lease = lease_of(UUID(task_id), attempt)
-    work = LeasedWork(lease)
-    try:
-        work.run(lambda: simulate(lease, work.report))
-    finally:
-        count_end(lease.task_id, attempt)
+    with bound_contextvars(task=task_id, **_request_id()):
+        attempt = claim(UUID(task_id), timezone.now(), worker_name(os.getpid()))
+        if attempt is None:
+            log.info("The task is not queued")
+            return
+        log.info("Attempt %d begins", attempt)
+        lease = lease_of(UUID(task_id), attempt)
+        work = LeasedWork(lease)
+        try:
+            work.run(lambda: simulate(lease, work.report))
+        finally:
+            count_end(lease.task_id, attempt)
+            log.info("Attempt %d is over after %.1f s", attempt, work.elapsed_s)
     close_old_connections()
+
+
+def _request_id() -> dict[str, str]:
+    """Return the id of the request that queued this job; nothing if the reconciler did, or outside a worker."""
+    job = get_current_job()
+    request_id = job.meta.get(REQUEST_ID) if job else None
+    return {REQUEST_ID: request_id} if request_id else {}
 
 
 def _simulate(lease: RunLease, engines: Mapping[str, Engine], on_progress: OnProgress) -> Result:
