@@ -6,11 +6,12 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from uuid import UUID
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -65,6 +66,16 @@ class Configuration(BaseSettings):
     metrics_token: str | None = Field(default=None, min_length=16)
     """Lets a scraper read `/metrics` without signing in, as `Authorization: Bearer …`."""
 
+    oidc_client_id: str | None = Field(default=None, min_length=1, max_length=200)
+    oidc_client_secret: SecretStr | None = None
+    oidc_issuer: str | None = None
+    """Of an OpenID Connect provider with which people sign in, in hosted mode; its discovery document is below this address."""
+    oidc_label: str = Field(default="single sign-on", min_length=1, max_length=60)
+    """What the sign-in page calls it: `Sign in with …`."""
+    oidc_groups_claim: str = Field(default="groups", min_length=1, max_length=100)
+    oidc_groups: str | None = None
+    """Which group of the provider has which role: `GROUP=WORKSPACE:role` separated by commas; a workspace is named by its id."""
+
     runs_kept_days: int | None = Field(default=None, ge=1, le=99_999)
     """Days after its end for which `prune` keeps a simulation, a map or a search; None: for ever, as for the next two."""
     revisions_kept_days: int | None = Field(default=None, ge=1, le=99_999)
@@ -106,6 +117,34 @@ class Configuration(BaseSettings):
     def observable_brokers(self) -> Mapping[str, str]:
         """URLs by name."""
         return {} if self.observable_redis is None else _named_urls(self.observable_redis.get_secret_value())
+
+    @property
+    def roles_of_groups(self) -> Sequence[tuple[str, UUID, str]]:
+        """Group, workspace and role."""
+        return [] if self.oidc_groups is None else _roles_of_groups(self.oidc_groups)
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _a_provider(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.strip())
+        if parts.scheme not in ("https", "http") or not parts.hostname or not value.isprintable():
+            raise ValueError("should be the address of the provider, like https://login.example/realms/company")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("should have no user name, query or fragment")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise ValueError("should begin with https://; plain http is for this machine alone")
+        if not info.data.get("oidc_client_id") or not info.data.get("oidc_client_secret"):
+            raise ValueError("needs CROSSOVER_OIDC_CLIENT_ID and CROSSOVER_OIDC_CLIENT_SECRET, too")
+        return value.strip().rstrip("/")
+
+    @field_validator("oidc_groups")
+    @classmethod
+    def _groups_with_roles(cls, value: str | None) -> str | None:
+        if value is not None:
+            _roles_of_groups(value)
+        return value
 
     @field_validator("observable_redis")
     @classmethod
@@ -282,3 +321,20 @@ def _named_urls(text: str) -> dict[str, str]:
             raise ValueError("should be NAME=URL separated by spaces, like production=redis://10.0.0.7:6379/0")
         urls[name] = url
     return urls
+
+
+def _roles_of_groups(text: str) -> list[tuple[str, UUID, str]]:
+    rows = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        group, separator, target = part.rpartition("=")
+        workspace, _, role = target.partition(":")
+        try:
+            key = UUID(workspace)
+        except ValueError:
+            key = None
+        if not separator or not group.strip() or key is None or role not in ("owner", "editor", "viewer"):
+            raise ValueError(
+                "should be GROUP=WORKSPACE:role separated by commas, with the id of the workspace's page and owner, editor or viewer"
+            )
+        rows.append((group.strip(), key, role))
+    return rows

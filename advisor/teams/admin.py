@@ -24,6 +24,12 @@ admin.site.unregister([AccessLog, AccessFailureLog])  # never written: see `advi
 class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
     actions = ["make_reset_link", "lift_wait", "end_sessions"]  # noqa: RUF012  # as Django annotates it
 
+    def save_model(self, request: HttpRequest, obj: User, form: object, change: bool) -> None:
+        """Deactivating an account deletes its sessions, so that activating it again brings none back."""
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            end_other_sessions(obj)
+
     @admin.action(description="Make a link to set a new password", permissions=["change"])
     def make_reset_link(self, request: HttpRequest, accounts: "QuerySet[User]") -> HttpResponse | None:
         user, account = request.user, accounts.first()

@@ -59,6 +59,24 @@ class User(AbstractUser):
             raise ValidationError({"username": [fault]})
 
 
+class ExternalIdentity(models.Model):
+    """An account of an OpenID Connect provider: its issuer and subject never change, names and addresses do."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="external_identities")
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "external identities"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="external_identity_is_of_one_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"
+
+
 class SignedInSession(models.Model):
     """It is deleted with Django's row of the session: by signing out, expiry or ending."""
 

@@ -129,6 +129,8 @@ TABLE: dict[str, Row] = {
     "reconcile-now": Row("POST", (LOGIN, 403, 403, 403, 403, 302)),
     "cancel-any-run": Row("POST", (LOGIN, 403, 403, 403, 403, 302)),
     "cancel-any-sweep": Row("POST", (LOGIN, 403, 403, 403, 403, 302)),
+    "oidc-sign-in": Row("GET", (404, 404, 404, 404, 404, 404)),
+    "oidc-callback": Row("GET", (404, 404, 404, 404, 404, 404)),
     "login": Row("GET", (200, 302, 302, 302, 302, 302)),
     "logout": Row("POST", (302, 302, 302, 302, 302, 302)),
     "server:live": Row("GET", (200, 200, 200, 200, 200, 200)),
@@ -299,6 +301,8 @@ def address(name: str, decision: Decision, run: Run) -> str:
             | "logout"
             | "workspaces"
             | "join"
+            | "oidc-sign-in"
+            | "oidc-callback"
             | "operations"
             | "reconcile-now"
         ):

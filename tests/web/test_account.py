@@ -224,3 +224,24 @@ def test_local_use_has_no_account_page(client: Client, user: User, settings: obj
     for name in ("account", "change-password"):
         assert client.get(reverse(name)).status_code == 404
     assert client.post(reverse("end-other-sessions")).status_code == 404
+
+
+def test_deactivating_an_account_ends_its_sessions_at_once_and_for_good(
+    laptop: Client, phone: Client, dora: User
+) -> None:
+    root = User.objects.create_superuser("root")
+    admin = Client(SERVER_NAME="localhost")
+    admin.force_login(root)
+    address = reverse("admin:teams_user_change", args=[dora.pk])
+    form = admin.get(address).context["adminform"].form
+    posted = {name: value for name, value in form.initial.items() if isinstance(value, str) and value}
+    posted |= {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    assert admin.post(address, posted).status_code == 302
+    dora.refresh_from_db()
+    assert not dora.is_active
+    for device in (laptop, phone):
+        assert device.get(reverse("account"))["Location"].startswith(reverse("login"))
+    assert sign_in(Client(SERVER_NAME="localhost"), "dora", RIGHT).status_code == 200
+    User.objects.filter(pk=dora.pk).update(is_active=True)
+    assert laptop.get(reverse("account")).status_code == 302
+    assert admin.get(reverse("account")).status_code == 200

@@ -86,9 +86,11 @@ def resettable_by(user: User) -> "QuerySet[User]":
     """Return the accounts whose password the user may reset.
 
     The holder of the link gets the account, so an owner must gain nothing by it: only accounts count that have access to
-    nothing but workspaces of that owner. A user's own is not among them: an open session would be enough to take over the account.
+    nothing but workspaces of that owner. An account of an OpenID Connect provider has no password to reset.
+    A user's own is not among them: an open session would be enough to take over the account.
     """
-    others = User.objects.filter(is_active=True).exclude(pk=user.pk).exclude(username=LOCAL_USERNAME)
+    others = User.objects.filter(is_active=True, external_identities=None).exclude(pk=user.pk)
+    others = others.exclude(username=LOCAL_USERNAME)
     if not user.is_active:
         return others.none()
     if user.is_superuser:

@@ -42,7 +42,7 @@ def change_role(membership: Membership, user: User, role: str) -> None:
     if role not in Role.values:
         raise InvalidInput([Problem("role", f"should be one of {', '.join(Role.values)}")])
     with transaction.atomic():
-        _lock(membership.workspace)
+        lock_workspace(membership.workspace)
         require_owner(user, membership.workspace)
         if role != Role.OWNER:
             _require_another_owner(membership)
@@ -55,14 +55,14 @@ def remove_member(membership: Membership, user: User) -> None:
     Raises PermissionDenied unless the user owns the workspace or leaves it; InvalidInput if no owner would be left.
     """
     with transaction.atomic():
-        _lock(membership.workspace)
+        lock_workspace(membership.workspace)
         if membership.user_id != user.pk:
             require_owner(user, membership.workspace)
         _require_another_owner(membership)
         membership.delete()
 
 
-def _lock(workspace: Workspace) -> None:
+def lock_workspace(workspace: Workspace) -> None:
     """Serialize two owners who leave at the same time."""
     Workspace.objects.select_for_update().get(pk=workspace.pk)
 

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth import views as auth
@@ -10,8 +11,9 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,8 +21,10 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from advisor.decisions.services.decisions import ensure_demo
 from advisor.teams.forms import ChangePasswordForm, SignInForm
-from advisor.teams.links import LinkGone
+from advisor.teams.links import LinkGone, absolute_link
 from advisor.teams.middleware import MemberRequest, choose_workspace
+from advisor.teams.openid import SignInRefused, is_offered, read_claims, redirect_to_provider
+from advisor.teams.services.external_accounts import sign_in_account
 from advisor.teams.services.first_administrator import is_first_administrator_link, make_first_administrator
 from advisor.teams.services.sessions import end_other_sessions, end_session, note_session, sessions_of
 from advisor.teams.throttle import check_throttle, count_attempt
@@ -92,6 +96,60 @@ class SignIn(LoginView):
         if request.headers.get("HX-Request") == "true":
             return HttpResponseClientRefresh()
         return super().dispatch(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        label = settings.CONFIGURATION.oidc_label if is_offered() else ""
+        return super().get_context_data(**kwargs) | {"provider": label}
+
+
+NEXT_PAGE = "oidc_next"
+"""Key of the session."""
+
+
+@login_not_required
+@never_cache
+@require_safe
+def sign_in_with_provider(request: HttpRequest) -> HttpResponseBase:
+    if not is_offered():
+        raise Http404
+    check_throttle(request)
+    following = request.GET.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(following, {request.get_host()}, require_https=request.is_secure())
+    request.session[NEXT_PAGE] = following if is_ours else ""
+    try:
+        return redirect_to_provider(request, absolute_link(request, reverse("oidc-callback")))
+    except SignInRefused as reason:
+        return _provider_refused(request, reason, 503)
+
+
+@login_not_required
+@never_cache
+@require_safe
+def return_from_provider(request: HttpRequest) -> HttpResponseBase:
+    if not is_offered():
+        raise Http404
+    check_throttle(request)
+    try:
+        claims = read_claims(request)
+    except SignInRefused as reason:
+        count_attempt(request)
+        return _provider_refused(request, reason, 403)
+    user = sign_in_account(claims)
+    following = request.session.pop(NEXT_PAGE, "")
+    login(request, user, PASSWORD_BACKEND)
+    return redirect(following or "home")
+
+
+def _provider_refused(request: HttpRequest, reason: SignInRefused, status: int) -> HttpResponse:
+    label = settings.CONFIGURATION.oidc_label
+    log.warning("Sign-in with %s failed: %s", label, reason)
+    return refusal(
+        request,
+        status,
+        [f"You are not signed in: {label} did not confirm who you are."],
+        heading="The sign-in did not work",
+        advice="Try again from the sign-in page. If it happens again, an administrator finds the reason in the log.",
+    )
 
 
 FIRST_WORKSPACE = "Our decisions"
