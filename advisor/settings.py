@@ -94,15 +94,15 @@ def _database() -> dict[str, Any]:
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# A worker reads the first before it looks at the second: what a user waits for begins between two parts of a map, not after the map.
-SIMULATIONS_QUEUE, MAPS_QUEUE = "simulations", "maps"
+# In the order in which workers look at them: what a user waits for begins between two parts of a map, not after the map.
+SIMULATIONS_QUEUE, MAPS_QUEUE, BULK_QUEUE = QUEUES = ("simulations", "maps", "bulk")
 RQ_QUEUES = {
     name: {
         "URL": CONFIGURATION.broker_url,
         "DEFAULT_TIMEOUT": CONFIGURATION.run_time_limit_s,
         "SERIALIZER": "rq.serializers.JSONSerializer",
     }
-    for name in (SIMULATIONS_QUEUE, MAPS_QUEUE)
+    for name in QUEUES
 }
 RQ_SHOW_ADMIN_LINK = False  # its pages are at /admin/queues/, for superusers alone
 

@@ -1,4 +1,4 @@
-"""Rows for an administrator: read-only, and every look is logged."""
+"""Rows for an administrator: read-only but for quotas, and every look at what a workspace has is logged."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepPart, Trace
+from advisor.decisions.models import Decision, Revision, Run, Sweep, SweepPart, Trace, WorkspaceQuota
 from advisor.decisions.models.run import LARGE_COLUMNS
 
 
@@ -102,3 +102,10 @@ class SweepPartAdmin(ReadOnlyAdmin):
     search_fields = ("id", "sweep__id")
     list_select_related = ("sweep",)
     large_columns = ("cells_json",)
+
+
+@admin.register(WorkspaceQuota)
+class WorkspaceQuotaAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("workspace", "share", "most_at_once", "most_queued", "served_at")
+    list_select_related = ("workspace",)
+    autocomplete_fields = ("workspace",)

@@ -13,6 +13,9 @@ TERMINAL_WRITE_PATIENCE_S = 60.0
 """How long a worker tries to write a result into a locked or full database, before it gives its lease up."""
 
 QUEUED_RUNS_CAP = 1_000
+"""Of a workspace, unless its quota says otherwise."""
+INTERACTIVE_RUNS = 20
+"""What a workspace queues beyond these is bulk: no one watches so long a list."""
 MOST_OTHER_SERVERS = 10_000
 """Workers and consumers of a simulation that is asked for with other numbers than the planned ones."""
 RUN_MEMORY_BYTES = 1 << 30

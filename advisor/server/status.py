@@ -83,7 +83,7 @@ class RunStatus:
 
 def broker_status() -> BrokerStatus | None:
     """None where the broker does not answer."""
-    queues = [django_rq.get_queue(name) for name in (settings.SIMULATIONS_QUEUE, settings.MAPS_QUEUE)]
+    queues = [django_rq.get_queue(name) for name in settings.QUEUES]
     first, now = queues[0], timezone.now()
     try:
         memory = first.connection.info("memory")

@@ -123,7 +123,7 @@ def work(name: str) -> None:
 
 
 def simulation_worker(name: str) -> SimulationWorker:
-    queues = [django_rq.get_queue(queue) for queue in (settings.SIMULATIONS_QUEUE, settings.MAPS_QUEUE)]
+    queues = [django_rq.get_queue(queue) for queue in settings.QUEUES]
     return SimulationWorker(
         queues,
         name=name,

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection, connections, transaction
 from advisor.decisions.jobs import reconcile_runs_and_notify, run_simulation
 from advisor.decisions.models import EngineName, Run, State
 from advisor.decisions.services.leases import RunLease, claim_run
-from advisor.decisions.services.runs import queue_position
+from advisor.decisions.services.turns import place_in_queue
 from advisor.teams.models import Workspace
 from tests.fakes.clock import FakeClock
 from tests.fakes.engines import Report, a_result, engine
@@ -97,8 +97,8 @@ def test_a_thousand_queued_runs_all_finish_once_each(workspace: Workspace) -> No
         for n in range(999)
     ]
     Run.objects.bulk_create(runs)
-    assert queue_position(first) == 1
-    assert sorted(queue_position(run) or 0 for run in runs[::250]) != [1, 1, 1, 1]
+    assert place_in_queue(first) == 1
+    assert sorted(place_in_queue(run) or 0 for run in runs[::250]) != [1, 1, 1, 1]
     notifier, clock = FakeNotifier(), FakeClock()
     for _ in range(2):
         reconcile_runs_and_notify(notifier, clock.now)

@@ -1,4 +1,4 @@
-"""Notifies workers of tasks through rq. A notification may be lost or sent twice: the reconciler queues the task again, and the row decides."""
+"""Notifies workers of tasks through rq. A notification may be lost or sent twice: the reconciler queues the task again, and the rows decide."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -36,7 +36,7 @@ class QueueNotifier(Protocol):
 
 
 class RqNotifier:
-    """One rq queue. A job carries only the id of a row: of a run, or of a part of a sweep."""
+    """One rq queue. A job carries only the id of a row, of a run or of a part of a sweep; its worker takes the task whose turn it is."""
 
     def __init__(self, function: str = RUN_SIMULATION, queue: str = settings.SIMULATIONS_QUEUE) -> None:
         self.function = function
@@ -60,6 +60,7 @@ class RqNotifier:
 
 
 RUNS: QueueNotifier = RqNotifier()
+BULK: QueueNotifier = RqNotifier(queue=settings.BULK_QUEUE)
 MAPS: QueueNotifier = RqNotifier(RUN_PART, settings.MAPS_QUEUE)
 """For the parts of maps: workers read this queue when the other one is empty."""
 SEARCHES: QueueNotifier = RqNotifier(RUN_PART)

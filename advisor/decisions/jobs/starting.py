@@ -11,9 +11,18 @@ from django.utils import timezone
 
 from advisor.decisions.external_endpoint import OUTSIDE, SAMPLE
 from advisor.decisions.jobs.counters import count_lost_leases
-from advisor.decisions.jobs.queue_notifier import LOOKS, MAPS, RUNS, SEARCHES, QueueNotifier, job_id, notify_on_commit
+from advisor.decisions.jobs.queue_notifier import (
+    BULK,
+    LOOKS,
+    MAPS,
+    RUNS,
+    SEARCHES,
+    QueueNotifier,
+    job_id,
+    notify_on_commit,
+)
 from advisor.decisions.models import Decision, EngineName, QueueLook, Revision, Run, State, Sweep, SweepKind
-from advisor.decisions.services.leases import RUN_KIND, Reconciled, reconcile_runs, reconcile_sweeps
+from advisor.decisions.services.leases import BULK_KIND, RUN_KIND, Reconciled, reconcile_runs, reconcile_sweeps
 from advisor.decisions.services.queue_looks import request_look
 from advisor.decisions.services.runs import KERNEL_RUN, RunRequest, request_run
 from advisor.decisions.services.sweeps import SweepRequest, request_fewest, request_sweep
@@ -43,18 +52,18 @@ def start_run(
     request: RunRequest = KERNEL_RUN,
     *,
     idempotency_key: str,
-    notifier: QueueNotifier = RUNS,
+    notifier: QueueNotifier | None = None,
 ) -> StartedRun:
     """Request the run (see `request_run` for what it raises) and queue it once it is committed, in 2 s at most."""
     run = request_run(revision, user, idempotency_key, request)
     log.info("Run %s of decision %s is requested", run.pk, revision.decision_id)
     started = StartedRun(run)
     waiting = [(run.id, run.attempt)] if run.state == State.QUEUED else []
-    notify_on_commit(notifier, waiting, started.set_notified)
+    notify_on_commit(notifier or (BULK if run.is_bulk else RUNS), waiting, started.set_notified)
     return started
 
 
-def start_again(run: Run, user: User, *, idempotency_key: str, notifier: QueueNotifier = RUNS) -> StartedRun:
+def start_again(run: Run, user: User, *, idempotency_key: str, notifier: QueueNotifier | None = None) -> StartedRun:
     """Start a run with the settings that it ran with if it succeeded, otherwise with those that were requested."""
     if run.engine == EngineName.KERNEL:
         request = RunRequest(replications=run.replications, servers=run.servers)
@@ -102,13 +111,14 @@ def _notify_of_parts(sweep: Sweep, notifier: QueueNotifier) -> Sweep:
 
 
 def reconcile_runs_and_notify(
-    notifier: QueueNotifier = RUNS, clock: Callable[[], datetime] = timezone.now
+    notifier: QueueNotifier = RUNS, clock: Callable[[], datetime] = timezone.now, *, bulk: QueueNotifier = BULK
 ) -> Reconciled:
     """Correct the rows, then queue each run that waits and has no job.
 
     Raises redis.RedisError if the broker is gone; the rows have been corrected by then.
     """
-    return _notify_waiting(reconcile_runs(clock(), settings.CONFIGURATION.run_time_limit_s), {RUN_KIND: notifier})
+    reconciled = reconcile_runs(clock(), settings.CONFIGURATION.run_time_limit_s)
+    return _notify_waiting(reconciled, {RUN_KIND: notifier, BULK_KIND: bulk})
 
 
 def reconcile_sweeps_and_notify(

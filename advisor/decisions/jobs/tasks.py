@@ -2,11 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, TypeVar
-from uuid import UUID
+from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -23,10 +21,11 @@ from advisor.decisions.jobs.counters import count_ended_run
 from advisor.decisions.jobs.leased_work import LeasedWork, persist
 from advisor.decisions.jobs.queue_notifier import MAPS, REQUEST_ID, notify_on_commit
 from advisor.decisions.models import QueueLook, Run, SweepKind, SweepPart
-from advisor.decisions.services.leases import Lease, PartLease, RunLease, claim_part, claim_run, worker_name
+from advisor.decisions.services.leases import PartLease, RunLease, worker_name
 from advisor.decisions.services.queue_looks import claim_look, observable_brokers
 from advisor.decisions.services.recordings import read_stored_trace
 from advisor.decisions.services.sweeps import CELLS, simulate_part
+from advisor.decisions.services.turns import Claimed, Level, claim_next
 from advisor.reports.queue_words import queue_facts
 from advisor.sweeps.capacity_search import search_capacity
 from core.errors import CannotRun, InvalidInput, Problem
@@ -36,30 +35,23 @@ from simulator.result import Result
 
 log = logging.getLogger(__name__)
 
-ClaimedLease = TypeVar("ClaimedLease", bound=Lease[Any])
-
 
 def run_simulation(run_id: str, engines: Mapping[str, Engine] = ENGINES) -> None:
-    """Claim the run, simulate, and write how it ended. A run that is not queued is left alone.
+    """Claim the run or search whose turn it is, simulate, and write how it ended.
 
-    If the database refuses the claim, it raises, and the reconciler queues the run again. From then on, every end is in the row.
+    `run_id` only says at which level something waits. If the database refuses the claim, it raises, and the reconciler queues the run again.
+    From then on, every end is in the row.
     """
-    _claim_and_work(
-        run_id, claim_run, RunLease, lambda lease, report: _simulate(lease, engines, report), count_ended_run
-    )
+    close_old_connections()
+    is_bulk = Run.objects.filter(pk=run_id, is_bulk=True).exists()
+    _work_next(Level.BULK if is_bulk else Level.INTERACTIVE, engines)
 
 
 def run_part(part_id: str) -> None:
-    """Claim the part, simulate its cells on this thread, and write them. A part that is not queued is left alone.
-
-    Workers are notified of the parts that follow the last one of a map's coarse grid.
-    """
-    _claim_and_work(part_id, claim_part, PartLease, _simulate_part)
-    part = SweepPart.objects.select_related("sweep").filter(pk=part_id).first()
-    if part is not None and not part.is_refining:
-        following = part.sweep.parts.queued().filter(first__gte=part.sweep.size)
-        notify_on_commit(MAPS, list(following.values_list("id", "attempt")))
+    """Claim the search, or the part of a map, whose turn it is, simulate on this thread, and write what was found."""
     close_old_connections()
+    is_search = SweepPart.objects.filter(pk=part_id, sweep__kind=SweepKind.FEWEST).exists()
+    _work_next(Level.INTERACTIVE if is_search else Level.MAPS, ENGINES)
 
 
 def look_at_queues(look_id: str) -> None:
@@ -100,34 +92,44 @@ def _report_look(look: QueueLook, progress: Progress) -> None:
     look.record(progress_fraction=progress.fraction)
 
 
-def _claim_and_work(
-    task_id: str,
-    claim: Callable[[UUID, datetime, str], int | None],
-    lease_of: Callable[[UUID, int], ClaimedLease],
-    simulate: Callable[[ClaimedLease, OnProgress], Any],
-    count_end: Callable[[UUID, int], None] = lambda task_id, attempt: None,
-) -> None:
-    close_old_connections()
-    with bound_contextvars(task=task_id, **_request_id()):
-        attempt = claim(UUID(task_id), timezone.now(), worker_name(os.getpid()))
-        if attempt is None:
-            log.info("The task is not queued")
-            return
-        log.info("Attempt %d begins", attempt)
-        lease = lease_of(UUID(task_id), attempt)
-        work = LeasedWork(lease)
-        try:
-            work.run(lambda: simulate(lease, work.report))
-        finally:
-            count_end(lease.task_id, attempt)
-            log.info("Attempt %d is over after %.1f s", attempt, work.elapsed_s)
+def _work_next(level: Level, engines: Mapping[str, Engine]) -> None:
+    claimed = claim_next(level, timezone.now(), worker_name(os.getpid()))
+    if claimed is None:
+        log.info("Nothing waits at the level %s that may start", level)
+    else:
+        with bound_contextvars(task=str(claimed.id), **_request_id(claimed.id)):
+            log.info("Attempt %d begins", claimed.attempt)
+            _work_on(claimed, engines)
     close_old_connections()
 
 
-def _request_id() -> dict[str, str]:
-    """Return the id of the request that queued this job; nothing if the reconciler did, or outside a worker."""
+def _work_on(claimed: Claimed, engines: Mapping[str, Engine]) -> None:
+    lease = RunLease(claimed.id, claimed.attempt) if claimed.is_run else PartLease(claimed.id, claimed.attempt)
+    work: LeasedWork[Any] = LeasedWork(lease)
+    try:
+        if isinstance(lease, RunLease):
+            work.run(lambda: _simulate(lease, engines, work.report))
+        else:
+            work.run(lambda: _simulate_part(lease, work.report))
+            _notify_of_refining_parts(lease.task_id)
+    finally:
+        if claimed.is_run:
+            count_ended_run(claimed.id, claimed.attempt)
+        log.info("Attempt %d is over after %.1f s", claimed.attempt, work.elapsed_s)
+
+
+def _notify_of_refining_parts(part_id: UUID) -> None:
+    """Workers are notified of the parts that follow the last one of a map's coarse grid."""
+    part = SweepPart.objects.select_related("sweep").filter(pk=part_id).first()
+    if part is not None and not part.is_refining:
+        following = part.sweep.parts.queued().filter(first__gte=part.sweep.size)
+        notify_on_commit(MAPS, list(following.values_list("id", "attempt")))
+
+
+def _request_id(task_id: UUID) -> dict[str, str]:
+    """Return the id of the request that asked for the task, if this job came of it."""
     job = get_current_job()
-    request_id = job.meta.get(REQUEST_ID) if job else None
+    request_id = job.meta.get(REQUEST_ID) if job and job.args == [str(task_id)] else None
     return {REQUEST_ID: request_id} if request_id else {}
 
 

@@ -1,6 +1,7 @@
 from advisor.decisions.models.decision import Comment, Decision, Direction, Revision, Status, StatusChange, Step, Tag
 from advisor.decisions.models.library import LibraryEntry
 from advisor.decisions.models.queue_look import QueueLook
+from advisor.decisions.models.quota import WorkspaceQuota
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
 from advisor.decisions.models.share_link import ShareLink
 from advisor.decisions.models.sweep import UNFINISHED, PartState, Sweep, SweepKind, SweepPart, SweepState
@@ -32,4 +33,5 @@ __all__ = [
     "Tag",
     "Trace",
     "TraceData",
+    "WorkspaceQuota",
 ]

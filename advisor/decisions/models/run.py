@@ -100,6 +100,8 @@ class Run(LeasedTask):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     scenario_json = models.TextField()
+    is_bulk = models.BooleanField(default=False, db_default=False)
+    """Whether many of its workspace were queued when it was asked for: then it waits for what others wait for by eye."""
     awaits_plan = models.BooleanField(default=False)
     """Whether it was asked for before its revision's plan was simulated: then its worker puts the plan into the scenario."""
     so_far_json = models.TextField(blank=True, default="")

@@ -27,7 +27,7 @@ from advisor.decisions.services.sweeps import add_refining_parts
 from simulator.replications import Progress
 from simulator.result import Result, SoFar
 
-RUN_KIND = "run"
+RUN_KIND, BULK_KIND = "run", "bulk run"
 WORKER_DIED = "Worker died, retrying"
 DIED_TWICE = "The worker died, or hung, twice on the same part of it. Simulate fewer jobs, or look at the worker's log."
 
@@ -35,7 +35,7 @@ Outcome = TypeVar("Outcome")
 
 
 class WaitingTask(NamedTuple):
-    """A queued task. `kind` is that of its sweep, or `run`."""
+    """A queued task. `kind` is that of its sweep, or of a run."""
 
     id: UUID
     attempt: int
@@ -178,8 +178,9 @@ def reconcile_runs(now: datetime, limit_s: float) -> Reconciled:
     retried = expired.filter(lost_leases__lt=LOST_LEASES_ALLOWED).queue_again(
         progress_step=WORKER_DIED, progress_fraction=0
     )
-    queued = Run.objects.queued().order_by("created_at", "id").values_list("id", "attempt")
-    return Reconciled(tuple(WaitingTask(*row, RUN_KIND) for row in queued), retried, failed, timed_out)
+    queued = Run.objects.queued().order_by("created_at", "id").values_list("id", "attempt", "is_bulk")
+    waiting = (WaitingTask(run, attempt, BULK_KIND if is_bulk else RUN_KIND) for run, attempt, is_bulk in queued)
+    return Reconciled(tuple(waiting), retried, failed, timed_out)
 
 
 def _time_out_fields(now: datetime, limit_s: float) -> dict[str, object]:

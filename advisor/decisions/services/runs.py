@@ -4,14 +4,13 @@ from datetime import timedelta
 from math import floor
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils import timezone
 
 from advisor.advice.scenario import scenario_of
 from advisor.decisions import limits, stored
 from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.external_endpoint import SAMPLE, AllowedEndpoint, endpoint_for
-from advisor.decisions.models import ACTIVE, EngineName, Revision, Run, State, Trace
+from advisor.decisions.models import ACTIVE, EngineName, Revision, Run, State, Trace, WorkspaceQuota
 from advisor.decisions.models.run import WORKER_KINDS, RunQuerySet
 from advisor.decisions.services.recordings import find_trace, read_stored_trace
 from advisor.decisions.services.requests import find_requested, new_request, require_same_revision
@@ -132,16 +131,18 @@ def request_run(
     trace = find_scenario_trace(scenario, revision)
     recorded = _require_runnable(scenario, trace, request, engines)
     outside = _require_live_options(engines[request.engine], scenario, recorded, request)
-    queued = Run.objects.filter(state=State.QUEUED)
-    with new_request(revision, queued, limits.QUEUED_RUNS_CAP, "simulations are queued"):
+    workspace, queued = revision.decision.workspace, Run.objects.queued()
+    quota = WorkspaceQuota.objects.filter(workspace=workspace).first() or WorkspaceQuota(workspace=workspace)
+    with new_request(revision, queued, quota.most_queued, "simulations are queued"):
         if outside is not None:
             _require_run_left(outside)
         run, _ = Run.objects.get_or_create(
-            workspace=revision.decision.workspace,
+            workspace=workspace,
             idempotency_key=idempotency_key,
             defaults={
                 "revision": revision,
                 "trace": trace,
+                "is_bulk": queued.filter(workspace=workspace, is_bulk=False).count() >= limits.INTERACTIVE_RUNS,
                 "engine": request.engine,
                 "replications": request.replications,
                 "servers": request.servers,
@@ -210,14 +211,6 @@ def _require_runnable(
         )
         raise InvalidInput([Problem("jobs", reason)])
     return recorded
-
-
-def queue_position(run: Run) -> int | None:
-    """1 for the run that is next; None for a run that is not queued."""
-    if run.state != State.QUEUED:
-        return None
-    earlier = Q(created_at__lt=run.created_at) | Q(created_at=run.created_at, id__lt=run.id)
-    return Run.objects.filter(earlier, state=State.QUEUED).count() + 1
 
 
 def cancel_run(run: Run, user: User) -> bool:

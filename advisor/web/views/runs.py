@@ -20,7 +20,8 @@ from django_htmx.http import retarget
 from advisor.decisions import jobs, stored
 from advisor.decisions.jobs import dead_letters
 from advisor.decisions.models import EngineName, Run, State
-from advisor.decisions.services.runs import RunRequest, cancel_run, queue_position
+from advisor.decisions.services.runs import RunRequest, cancel_run
+from advisor.decisions.services.turns import place_in_queue, reached_cap
 from advisor.reports import wording
 from advisor.reports.charts import charts_of
 from advisor.reports.charts.live import so_far_charts
@@ -147,12 +148,14 @@ def run_charts(request: MemberRequest, run_id: UUID) -> HttpResponse:
 
 
 def _run_context(request: MemberRequest, run: Run) -> dict[str, Any]:
-    position = queue_position(run)
+    position = place_in_queue(run)
+    cap = reached_cap(run.workspace) if position is not None else None
     context = {
         "run": run,
         "decision": run.revision.decision,
         "position": position,
-        "untaken": position == 1 and timezone.now() - run.created_at > UNTAKEN,
+        "cap": cap,
+        "untaken": position == 1 and cap is None and timezone.now() - run.created_at > UNTAKEN,
         "may_edit": may_edit(request.user, run.workspace),
         "idempotency_key": uuid.uuid4().hex,
     }

@@ -8,7 +8,8 @@ from django.core.exceptions import PermissionDenied
 from advisor.decisions.limits import LEASE
 from advisor.decisions.models import TERMINAL, Run, State
 from advisor.decisions.services.leases import RunLease, claim_run, reconcile_runs
-from advisor.decisions.services.runs import cancel_run, queue_position
+from advisor.decisions.services.runs import cancel_run
+from advisor.decisions.services.turns import place_in_queue
 from advisor.teams.models import User, Workspace
 from simulator.replications import Progress
 from tests.fakes.clock import FakeClock
@@ -164,9 +165,9 @@ def test_waiting_runs_are_listed_oldest_first(workspace: Workspace, clock: FakeC
 
 def test_the_position_counts_the_runs_queued_before(workspace: Workspace, clock: FakeClock) -> None:
     runs = [a_run(workspace) for _ in range(3)]
-    assert [queue_position(run) for run in runs] == [1, 2, 3]
+    assert [place_in_queue(run) for run in runs] == [1, 2, 3]
     claimed(runs[0], clock)
-    assert [queue_position(fresh(run)) for run in runs] == [None, 1, 2]
+    assert [place_in_queue(fresh(run)) for run in runs] == [None, 1, 2]
 
 
 def test_cancelling_takes_effect_at_once_queued_or_running(workspace: Workspace, bob: User, clock: FakeClock) -> None:

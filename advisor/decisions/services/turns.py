@@ -1,0 +1,175 @@
+"""Whose turn it is: which of the queued tasks a free worker takes.
+
+A job in the queue only says that something waits. Of the workspaces that have something queued, the one with the fewest tasks under way for
+its share is next (max-min fairness); of several, the one that was served longest ago. Within a workspace the oldest task is next.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from heapq import heappop, heappush
+from itertools import count, islice
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from django.db.models import Count, F, Q, QuerySet, Value, Window
+from django.db.models.functions import RowNumber
+
+from advisor.decisions.models import EngineName, Run, State, SweepKind, SweepPart, WorkspaceQuota
+from advisor.decisions.services.leases import claim_part, claim_run
+from advisor.teams.models import Workspace
+
+LOOKED_AT = 8
+"""Of each workspace: other workers may take the first ones meanwhile."""
+
+_T = TypeVar("_T")
+
+
+class Level(StrEnum):
+    """Queues in the order in which workers look at them."""
+
+    INTERACTIVE = "interactive"
+    """Runs and searches: a user waits for them."""
+    MAPS = "maps"
+    BULK = "bulk"
+    """Runs that were queued behind many others of their workspace."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a workspace has of the workers, and may have."""
+
+    under_way: int = 0
+    served_at: datetime | None = None
+    share: int = 1
+    most_at_once: int | None = None
+
+    def is_at_cap(self, under_way: int) -> bool:
+        return self.most_at_once is not None and under_way >= self.most_at_once
+
+
+class Claimed(NamedTuple):
+    id: UUID
+    attempt: int
+    is_run: bool
+
+
+def in_turn(waiting: Mapping[UUID, Sequence[_T]], standings: Mapping[UUID, Standing]) -> Iterator[_T]:
+    """The tasks of each workspace, oldest first, in the order in which workers take them if none ends meanwhile.
+
+    It ends where every workspace that has more has as many under way as it may.
+    """
+    turn = count()
+    left = {workspace: iter(tasks) for workspace, tasks in waiting.items()}
+    served_s = {workspace: _served_s(standings.get(workspace, Standing())) for workspace in waiting}
+    latest_s = max(served_s.values(), default=0.0)
+    heap: list[tuple[float, float, int, int, UUID]] = []
+
+    def queue(workspace: UUID, under_way: int, at_s: float) -> None:
+        standing = standings.get(workspace, Standing())
+        if not standing.is_at_cap(under_way):
+            heappush(heap, (under_way / standing.share, at_s, next(turn), under_way, workspace))
+
+    for workspace, at_s in served_s.items():
+        queue(workspace, standings.get(workspace, Standing()).under_way, at_s)
+    while heap:
+        _, _, _, under_way, workspace = heappop(heap)
+        for task in islice(left[workspace], 1):
+            yield task
+            queue(workspace, under_way + 1, latest_s)
+
+
+def _served_s(standing: Standing) -> float:
+    return standing.served_at.timestamp() if standing.served_at is not None else 0.0
+
+
+def claim_next(level: Level, now: datetime, worker: str = "") -> Claimed | None:
+    """Claim the task whose turn it is; None if nothing of that level may start."""
+    for task in in_turn(_oldest_of_each(level), _standings()):
+        claim = claim_run if task.is_run else claim_part
+        attempt = claim(task.id, now, worker)
+        if attempt is not None:
+            WorkspaceQuota.objects.update_or_create(workspace_id=task.workspace, defaults={"served_at": now})
+            return Claimed(task.id, attempt, task.is_run)
+    return None
+
+
+def place_in_queue(run: Run) -> int | None:
+    """1 for the run that is next of its level; None for a run that is not queued."""
+    if run.state != State.QUEUED:
+        return None
+    level = Level.BULK if run.is_bulk else Level.INTERACTIVE
+    unlimited = {workspace: replace(standing, most_at_once=None) for workspace, standing in _standings().items()}
+    for place, task in enumerate(in_turn(_by_workspace(_queued(level)), unlimited), 1):
+        if task.id == run.pk:
+            return place
+    return 1  # claimed since it was read
+
+
+def reached_cap(workspace: Workspace) -> int | None:
+    """How many tasks a workspace may have under way at once, if it has as many."""
+    standing = _standings().get(workspace.pk, Standing())
+    return standing.most_at_once if standing.is_at_cap(standing.under_way) else None
+
+
+def _standings() -> dict[UUID, Standing]:
+    under_way: dict[UUID, int] = defaultdict(int)
+    runs = Run.objects.running().order_by().values_list("workspace").annotate(Count("pk"))
+    parts = SweepPart.objects.running().order_by().values_list("sweep__workspace").annotate(Count("pk"))
+    for workspace, tasks in [*runs, *parts]:
+        under_way[workspace] += tasks
+    quotas = {quota.pk: quota for quota in WorkspaceQuota.objects.all()}
+    return {
+        workspace: Standing(under_way[workspace], quota.served_at, quota.share, quota.most_at_once)
+        if (quota := quotas.get(workspace))
+        else Standing(under_way[workspace])
+        for workspace in {*under_way, *quotas}
+    }
+
+
+class _Queued(NamedTuple):
+    """In the order of a workspace's tasks."""
+
+    created_at: datetime
+    first: int
+    id: UUID
+    workspace: UUID
+    is_run: bool
+
+
+def _oldest_of_each(level: Level) -> dict[UUID, list[_Queued]]:
+    """Without live runs while one is under way: it has the machine to itself."""
+    live = Run.objects.running().filter(engine=EngineName.LIVE).exists()
+    return _by_workspace(_queued(level, LOOKED_AT, Q(engine=EngineName.KERNEL) if live else Q()))
+
+
+def _by_workspace(tasks: Iterable[_Queued]) -> dict[UUID, list[_Queued]]:
+    of_each: dict[UUID, list[_Queued]] = defaultdict(list)
+    for task in sorted(tasks):
+        of_each[task.workspace].append(task)
+    return of_each
+
+
+def _queued(level: Level, at_most: int | None = None, only_runs: Q | None = None) -> list[_Queued]:
+    """`at_most`: of each workspace and kind."""
+    tasks: list[_Queued] = []
+    if level != Level.MAPS:
+        runs = Run.objects.queued().filter(only_runs or Q(), is_bulk=level == Level.BULK)
+        runs = runs.annotate(asked_at=F("created_at"), first=Value(0), owner=F("workspace_id"))
+        tasks += _read(runs, at_most, is_run=True)
+    if level != Level.BULK:
+        kind = SweepKind.MAP if level == Level.MAPS else SweepKind.FEWEST
+        parts = SweepPart.objects.queued().filter(sweep__kind=kind)
+        parts = parts.annotate(asked_at=F("sweep__created_at"), owner=F("sweep__workspace_id"))
+        tasks += _read(parts, at_most, is_run=False)
+    return tasks
+
+
+def _read(tasks: "QuerySet[Any]", at_most: int | None, *, is_run: bool) -> Iterator[_Queued]:
+    if at_most is not None:
+        order = Window(RowNumber(), partition_by="owner", order_by=("asked_at", "first", "id"))
+        tasks = tasks.annotate(place=order).filter(place__lte=at_most)
+    for asked_at, first, task_id, owner in tasks.order_by().values_list("asked_at", "first", "id", "owner"):
+        yield _Queued(asked_at, first, task_id, owner, is_run)
