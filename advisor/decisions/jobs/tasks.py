@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -129,7 +130,7 @@ def _notify_of_refining_parts(part_id: UUID) -> None:
 def _request_id(task_id: UUID) -> dict[str, str]:
     """Return the id of the request that asked for the task, if this job came of it."""
     job = get_current_job()
-    request_id = job.meta.get(REQUEST_ID) if job and job.args == [str(task_id)] else None
+    request_id = job.meta.get(REQUEST_ID) if job and [*job.args] == [str(task_id)] else None
     return {REQUEST_ID: request_id} if request_id else {}
 
 

@@ -105,7 +105,7 @@ def test_maps_take_turns_too_and_a_search_goes_with_the_runs(
     parts = [SweepPart.objects.get(pk=part).sweep_id for part in taken(Level.MAPS, 4)]
     assert parts == [mine.pk, of_them.pk, mine.pk, of_them.pk]
     worked: list[UUID] = []
-    monkeypatch.setattr("advisor.decisions.jobs.tasks._work_on_part", lambda lease: worked.append(lease.task_id))
+    monkeypatch.setattr("advisor.decisions.jobs.tasks._work_on", lambda claimed, engines: worked.append(claimed.id))
     Run.objects.all().delete()
     run_part(str(search.parts.get().pk))
     assert worked == [search.parts.get().pk]
