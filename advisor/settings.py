@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "advisor.web.audit.AuditTrail",
     "advisor.web.refusals.Refusals",
     "advisor.teams.throttle.RefusedAttempts",
 ]

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("advisor.web.urls")),
     path("", include("advisor.server.urls")),
+    path("api/v1/", include("advisor.web.api.urls")),
     path("admin/queues/", include("advisor.server.queue_pages")),
     path(
         "admin/password_change/", RedirectView.as_view(pattern_name="change-password"), name="admin-change-password"

@@ -226,3 +226,85 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"invitation to {self.workspace} as {self.role}"
+
+
+class ApiScope(models.TextChoices):
+    """Read decisions and runs, write decisions, start runs: each within the role of the person who made the key."""
+
+    READ = "read"
+    WRITE = "write"
+    RUN = "run"
+
+
+class ApiKey(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=120)
+    hint = models.CharField(max_length=10)
+    """The last characters of the key, by which people tell keys from each other."""
+    token_digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = LinkQuerySet["ApiKey"].as_manager()
+
+    class Meta:
+        verbose_name = "API key"
+        ordering: ClassVar = ["-created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"API key {self.name}"
+
+
+class AppendOnly(Exception):
+    """A row of the audit log is neither changed nor deleted."""
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def update(self, **kwargs: Any) -> int:
+        raise AppendOnly
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise AppendOnly
+
+
+class AuditEvent(models.Model):
+    """Who did what. Names are kept as they were at that time: accounts and workspaces may be renamed or deleted."""
+
+    at = models.DateTimeField(auto_now_add=True)
+    action = models.CharField(max_length=60)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    """Null for a reader of a share link, and for a sign-in that failed."""
+    actor_name = models.CharField(max_length=150, blank=True)
+    api_key = models.CharField(max_length=140, blank=True)
+    workspace = models.ForeignKey(Workspace, on_delete=models.SET_NULL, null=True, related_name="+")
+    """Null for what concerns the whole installation."""
+    subject = models.CharField(max_length=300, blank=True)
+    path = models.CharField(max_length=200, blank=True)
+    """Of the page; it contains the ids. A secret in an address is left out."""
+    address = models.GenericIPAddressField(null=True, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "-id"], name="audit_of_workspace"),
+            models.Index(fields=["actor", "-id"], name="audit_of_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name or 'A reader'}: {self.action} {self.subject}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise AppendOnly
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise AppendOnly

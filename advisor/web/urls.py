@@ -7,6 +7,8 @@ from advisor.decisions.models import SweepKind
 from advisor.web.views import (
     accounts,
     answers,
+    api_keys,
+    audit_log,
     compare,
     decisions,
     exports,
@@ -123,6 +125,11 @@ urlpatterns = [
         members.revoke_password_reset,
         name="revoke-password-reset",
     ),
+    path("workspaces/<uuid:workspace_id>/audit", audit_log.workspace_audit, name="workspace-audit"),
+    path("operations/audit", audit_log.installation_audit, name="audit"),
+    path("workspaces/<uuid:workspace_id>/keys", api_keys.list_keys, name="api-keys"),
+    path("workspaces/<uuid:workspace_id>/keys/new", api_keys.make_key, name="make-api-key"),
+    path("workspaces/<uuid:workspace_id>/keys/<uuid:key_id>/revoke", api_keys.revoke_key, name="revoke-api-key"),
     path("workspaces/<uuid:workspace_id>/invitations", members.make_invitation, name="invite"),
     path(
         "workspaces/<uuid:workspace_id>/invitations/<uuid:invitation_id>/revoke",

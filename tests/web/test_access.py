@@ -15,15 +15,16 @@ from advisor.configuration import Configuration
 from advisor.decisions.models import Comment, Decision, EngineName, Revision, Run, Trace
 from advisor.decisions.services.recordings import keep_upload
 from advisor.decisions.services.share_links import LIFETIMES_DAYS, create_share_link
-from advisor.teams.models import Invitation, Membership, Role, SignedInSession, User, Workspace
+from advisor.teams.models import AuditEvent, Invitation, Membership, Role, SignedInSession, User, Workspace
 from advisor.teams.services.accounts import make_reset
+from advisor.teams.services.api_keys import create_api_key
 from advisor.teams.services.workspaces import create_invitation
 from tests.conftest import local_client, member
 from tests.rows import a_sweep, upload_trace
 
 WHO = ("anonymous", "owner", "editor", "viewer", "outsider", "admin")
 LOGIN = 302
-ELSEWHERE = {"admin", "django_rq"}
+ELSEWHERE = {"admin", "django_rq", "api"}
 """Namespaces with a table of their own."""
 
 
@@ -129,6 +130,11 @@ TABLE: dict[str, Row] = {
     "reconcile-now": Row("POST", (LOGIN, 403, 403, 403, 403, 302)),
     "cancel-any-run": Row("POST", (LOGIN, 403, 403, 403, 403, 302)),
     "cancel-any-sweep": Row("POST", (LOGIN, 403, 403, 403, 403, 302)),
+    "api-keys": Row("GET", (LOGIN, 200, 403, 403, 404, 200)),
+    "make-api-key": Row("POST", (LOGIN, 200, 403, 403, 404, 403)),
+    "revoke-api-key": Row("POST", (LOGIN, 302, 403, 403, 404, 302)),
+    "workspace-audit": Row("GET", (LOGIN, 200, 403, 403, 404, 200)),
+    "audit": Row("GET", (LOGIN, 403, 403, 403, 403, 200)),
     "oidc-sign-in": Row("GET", (404, 404, 404, 404, 404, 404)),
     "oidc-callback": Row("GET", (404, 404, 404, 404, 404, 404)),
     "login": Row("GET", (200, 302, 302, 302, 302, 302)),
@@ -152,6 +158,7 @@ POSTED = {
     "rename-workspace": {"name": "Ours"},
     "member-role": {"role": "editor"},
     "invite": {"role": "viewer", "days": "7"},
+    "make-api-key": {"name": "A key", "scopes": "read", "days": "30"},
     "decision-status": {"status": "proposed"},
 }
 SWEEPS = dict.fromkeys(("sweep", "sweep-progress", "cancel-sweep", "sweep-figure", "cancel-any-sweep"), "map")
@@ -211,6 +218,11 @@ def teams_address(name: str, workspace: Workspace) -> str:
         case "end-session":
             Client().force_login(member("alice", workspace, Role.OWNER))
             return reverse(name, args=[SignedInSession.objects.filter(user__username="alice").latest("id").pk])
+        case "api-keys" | "make-api-key" | "workspace-audit":
+            return reverse(name, args=[workspace.pk])
+        case "revoke-api-key":
+            olga = member("olga", workspace, Role.OWNER)
+            return reverse(name, args=[workspace.pk, create_api_key(workspace, olga, "A key", ["read"], 30)[0].pk])
         case "workspace" | "switch-workspace" | "rename-workspace" | "invite" | "recordings":
             return reverse(name, args=[workspace.pk])
         case "delete-recording":
@@ -303,6 +315,7 @@ def address(name: str, decision: Decision, run: Run) -> str:
             | "join"
             | "oidc-sign-in"
             | "oidc-callback"
+            | "audit"
             | "operations"
             | "reconcile-now"
         ):
@@ -321,8 +334,8 @@ WRITTEN_BY_GET = {
 
 
 def rows() -> dict[type[Model], list[object]]:
-    """All that is stored."""
-    models = [model for model in apps.get_models() if model._meta.managed]
+    """All that is stored, other than who read what."""
+    models = [model for model in apps.get_models() if model._meta.managed and model is not AuditEvent]
     return {model: list(model._base_manager.order_by("pk").values_list()) for model in models}
 
 

@@ -1,0 +1,71 @@
+"""Keys with which programs act for the person who made them, in one workspace."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.utils import timezone
+
+from advisor.teams.access import require_owner, role_in
+from advisor.teams.links import LinkGone, digest_of, new_token
+from advisor.teams.models import ApiKey, ApiScope, User, Workspace
+from core.errors import InvalidInput, Problem
+
+API_KEY_DAYS = (30, 90, 365)
+API_KEYS_CAP = 50
+"""Open keys of one workspace."""
+API_KEY_PREFIX = "crossover_"
+"""Scanners for secrets recognise a key by it."""
+HINT_LENGTH = 6
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+def create_api_key(workspace: Workspace, user: User, name: str, scopes: Iterable[str], days: int) -> tuple[ApiKey, str]:
+    """Return the key's row and the key, which is not stored.
+
+    Raises:
+        PermissionDenied: unless the user owns the workspace.
+        InvalidInput: there is no such scope or duration, or the workspace has too many keys.
+    """
+    require_owner(user, workspace)
+    wanted = [scope for scope in ApiScope.values if scope in set(scopes)]
+    problems = []
+    if not wanted:
+        problems.append(Problem("scopes", f"choose at least one of {', '.join(ApiScope.values)}"))
+    if days not in API_KEY_DAYS:
+        problems.append(Problem("days", f"should be one of {', '.join(map(str, API_KEY_DAYS))}"))
+    if ApiKey.objects.open().filter(workspace=workspace).count() >= API_KEYS_CAP:
+        problems.append(Problem("name", f"{API_KEYS_CAP} keys are open already; revoke some first"))
+    if problems:
+        raise InvalidInput(problems)
+    token = API_KEY_PREFIX + new_token()[0]
+    key = ApiKey.objects.create(
+        workspace=workspace,
+        name=name,
+        hint=token[-HINT_LENGTH:],
+        token_digest=digest_of(token),
+        scopes=wanted,
+        created_by=user,
+        expires_at=timezone.now() + timedelta(days=days),
+    )
+    return key, token
+
+
+def revoke_api_key(key: ApiKey, user: User) -> None:
+    """Raise PermissionDenied unless the user owns the workspace or administers the installation."""
+    if not user.is_superuser:
+        require_owner(user, key.workspace)
+    ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
+
+
+def find_api_key(token: str) -> ApiKey:
+    """Return the key, and note its use.
+
+    Raises LinkGone if there is none, it has expired or was revoked, or the person who made it is deactivated or no longer a member.
+    """
+    key = ApiKey.objects.select_related("workspace", "created_by").find(digest_of(token))
+    if not key.created_by.is_active or role_in(key.created_by, key.workspace) is None:
+        raise LinkGone
+    now = timezone.now()
+    if key.last_used_at is None or now - key.last_used_at > USE_NOTED_EVERY:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    return key

@@ -1,0 +1,226 @@
+"""The JSON API: what a key may do, what a program gets, and how refusals look."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import get_resolver, reverse
+from django.utils import timezone
+
+from advisor.configuration import Configuration
+from advisor.decisions.models import Decision, Run, State
+from advisor.decisions.services.decisions import create_decision
+from advisor.teams.models import ApiKey, Membership, Role, User, Workspace
+from advisor.teams.services.api_keys import create_api_key
+from tests.conftest import member
+from tests.web.conftest import MakeRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hosted")]
+ADDRESSES = {
+    "decisions": ("GET", "read"),
+    "decision": ("GET", "read"),
+    "report": ("GET", "read"),
+    "start-run": ("POST", "run"),
+    "run": ("GET", "read"),
+}
+
+
+def key_of(workspace: Workspace, user: User, *scopes: str) -> str:
+    return create_api_key(workspace, user, "A program", scopes or ("read", "write", "run"), 30)[1]
+
+
+def ask(address: str, key: str, method: str = "GET", **options: Any) -> HttpResponse:
+    """As a program does: no cookie, no CSRF token."""
+    client = Client(SERVER_NAME="localhost", enforce_csrf_checks=True)
+    headers = {"Authorization": f"Bearer {key}"} | options.pop("headers", {})
+    return client.generic(method, address, headers=headers, **options)  # type: ignore[return-value]
+
+
+def address_of(name: str, decision: Decision, run: Run) -> str:
+    ids: dict[str, list[object]] = {"decisions": [], "run": [run.pk], "report": [decision.pk, "md"]}
+    return reverse(f"api:{name}", args=ids.get(name, [decision.pk]))
+
+
+def test_every_address_is_in_the_table() -> None:
+    patterns = next(each for each in get_resolver().url_patterns if getattr(each, "namespace", "") == "api")
+    assert {pattern.name for pattern in patterns.url_patterns} == set(ADDRESSES)
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_a_key_opens_what_its_scope_and_workspace_allow(
+    name: str, decision: Decision, run: Run, alice: User, charlie: User, workspace: Workspace
+) -> None:
+    method, scope = ADDRESSES[name]
+    address = address_of(name, decision, run)
+    others = {"read", "write", "run"} - {scope}
+    elsewhere = Membership.objects.get(user=charlie).workspace
+    assert ask(address, key_of(workspace, alice, scope), method).status_code in (200, 202)
+    assert ask(address, key_of(workspace, alice, *others), method).status_code == 403
+    expected = 200 if name == "decisions" else 404
+    assert ask(address, key_of(elsewhere, charlie), method).status_code == expected
+    for wrong in ("", "crossover_of-nothing", key_of(workspace, alice)[:-1]):
+        assert ask(address, wrong, method).status_code == 401
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_a_session_opens_nothing(name: str, decision: Decision, run: Run, alice: User) -> None:
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(alice)
+    answer = client.generic(ADDRESSES[name][0], address_of(name, decision, run))
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+    assert answer.json()["problems"]
+
+
+def test_a_key_ends_with_its_time_its_maker_and_its_membership(workspace: Workspace, alice: User, bob: User) -> None:
+    address = reverse("api:decisions")
+    key = key_of(workspace, alice)
+
+    def is_open() -> bool:
+        return ask(address, key).status_code == 200
+
+    assert is_open()
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert not is_open()
+    User.objects.filter(pk=alice.pk).update(is_active=True)
+    Membership.objects.filter(user=alice).delete()
+    assert not is_open()
+    member("alice", workspace, Role.VIEWER)
+    assert is_open()
+    ApiKey.objects.update(revoked_at=timezone.now())
+    assert not is_open()
+    ApiKey.objects.update(revoked_at=None, expires_at=timezone.now() - timedelta(seconds=1))
+    assert not is_open()
+
+
+def test_a_key_may_do_no_more_than_its_maker(workspace: Workspace, alice: User, decision: Decision) -> None:
+    key = key_of(workspace, alice)
+    Membership.objects.filter(user=alice).update(role=Role.VIEWER)
+    assert ask(reverse("api:decision", args=[decision.pk]), key).status_code == 200
+    refused = ask(reverse("api:start-run", args=[decision.pk]), key, "POST")
+    assert refused.status_code == 403 and not Run.objects.exists()
+    sheet = {"data": b"template: email_triage", "content_type": "application/yaml"}
+    assert ask(reverse("api:decisions"), key, "POST", **sheet).status_code == 403
+
+
+def test_a_program_makes_a_decision_and_reads_its_advice(workspace: Workspace, alice: User) -> None:
+    key = key_of(workspace, alice)
+    sheet = json.dumps({"template": "email_triage", "name": "From a program", "volume": {"mean_rate_per_s": 3}})
+    made = ask(reverse("api:decisions"), key, "POST", data=sheet, content_type="application/json")
+    assert made.status_code == 201
+    decision = Decision.objects.get(title="From a program")
+    assert made["Location"] == reverse("api:decision", args=[decision.pk])
+    shown = ask(made["Location"], key).json()
+    assert shown["answers"]["volume"]["mean_rate_per_s"] == 3
+    assert shown["recommendation"] == json.loads(decision.latest().recommendation_json)
+    assert [row["title"] for row in ask(reverse("api:decisions"), key).json()["decisions"]] == ["From a program"]
+    report = ask(reverse("api:report", args=[decision.pk, "md"]), key)
+    assert "From a program" in report.content.decode()
+
+
+def test_a_run_is_started_once_for_a_key_of_its_own_and_read(
+    workspace: Workspace, alice: User, decision: Decision
+) -> None:
+    key = key_of(workspace, alice)
+    address = reverse("api:start-run", args=[decision.pk])
+    started = [ask(address, key, "POST", headers={"Idempotency-Key": "once"}) for _ in range(2)]
+    assert [answer.status_code for answer in started] == [202, 202]
+    run = Run.objects.get()
+    assert (run.created_by, started[1]["Location"]) == (alice, reverse("api:run", args=[run.pk]))
+    row = ask(started[0]["Location"], key).json()
+    assert (row["state"], row["queue_position"], row["result"]) == ("queued", 1, None)
+
+
+def test_a_finished_run_has_its_result(workspace: Workspace, alice: User, make_run: MakeRun) -> None:
+    key = key_of(workspace, alice)
+    run = make_run(State.SUCCEEDED)
+    assert ask(reverse("api:run", args=[run.pk]), key).json()["result"] == json.loads(run.result_json or "")
+    failed = make_run(State.FAILED)
+    assert ask(reverse("api:run", args=[failed.pk]), key).json()["error"]["code"] == "internal"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("text/plain", b"template: email_triage", 415),
+        ("application/json", b'{"template": ', 422),
+        ("application/json", b'{"volume": {"mean_rate_per_s": NaN}}', 422),
+        ("application/json", b'{"template": "a", "template": "b"}', 422),
+        ("application/yaml", b"template: no_such", 422),
+        ("application/yaml", b"\xff\xfe\x00", 422),
+        ("application/json", b" ", 422),
+        ("application/json", b"[" * 100_000, 422),
+        ("application/yaml", b"template: email_triage\nvolume: {trace: 12345678-1234-1234-1234-123456789012}", 422),
+    ],
+)
+def test_bad_input_is_refused_as_json(
+    workspace: Workspace, alice: User, content_type: str, body: bytes, status: int
+) -> None:
+    answer = ask(reverse("api:decisions"), key_of(workspace, alice), "POST", data=body, content_type=content_type)
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
+    assert all(problem["reason"] for problem in answer.json()["problems"])
+    assert not Decision.objects.exists()
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "x", "1e9", "٣", "99999999999999999999"])
+def test_a_wrong_number_of_replications_is_named(
+    workspace: Workspace, alice: User, decision: Decision, given: str
+) -> None:
+    address = f"{reverse('api:start-run', args=[decision.pk])}?replications={given}"
+    answer = ask(address, key_of(workspace, alice), "POST")
+    assert (answer.status_code, answer.json()["problems"][0]["path"]) == (422, "replications")
+
+
+def test_another_method_is_refused_with_those_that_are_served(workspace: Workspace, alice: User) -> None:
+    answer = ask(reverse("api:decisions"), key_of(workspace, alice), "DELETE")
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, POST")
+
+
+def test_the_list_goes_on(
+    workspace: Workspace, alice: User, decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("advisor.web.api.endpoints.PAGE_SIZE", 1)
+    create_decision(workspace, alice, {"template": "email_triage"})
+    key = key_of(workspace, alice)
+    first = ask(reverse("api:decisions"), key).json()
+    second = ask(first["next"], key).json()
+    assert len({first["decisions"][0]["id"], second["decisions"][0]["id"]}) == 2 and second["next"] is None
+
+
+def test_guesses_of_keys_are_throttled(workspace: Workspace, alice: User) -> None:
+    statuses = [ask(reverse("api:decisions"), f"guess-{number}").status_code for number in range(21)]
+    assert statuses == [401] * 20 + [429]
+
+
+def test_a_key_is_shown_once_and_kept_as_a_digest(client: Client, workspace: Workspace, alice: User) -> None:
+    client.force_login(alice)
+    posted = {"name": "Nightly import", "scopes": ["read", "write"], "days": "90"}
+    made = client.post(reverse("make-api-key", args=[workspace.pk]), posted)
+    token = made.content.decode().split('value="crossover_')[1].split('"')[0]
+    assert "no-store" in made["Cache-Control"]
+    key = ApiKey.objects.get()
+    assert (key.scopes, key.last_used_at) == (["read", "write"], None)
+    assert token not in json.dumps([str(value) for value in ApiKey.objects.values_list().get()])
+    assert f"crossover_{token}" not in client.get(reverse("api-keys", args=[workspace.pk])).content.decode()
+    assert ask(reverse("api:decisions"), f"crossover_{token}").status_code == 200
+    key.refresh_from_db()
+    assert key.last_used_at is not None
+    client.post(reverse("revoke-api-key", args=[workspace.pk, key.pk]))
+    assert ask(reverse("api:decisions"), f"crossover_{token}").status_code == 401
+
+
+def test_a_key_needs_a_name_a_scope_and_a_duration(client: Client, workspace: Workspace, alice: User) -> None:
+    client.force_login(alice)
+    address = reverse("make-api-key", args=[workspace.pk])
+    right = {"name": "x", "scopes": "read", "days": "30"}
+    for wrong in ({"scopes": ""}, {"scopes": "all"}, {"name": " "}, {"days": "9999"}):
+        assert client.post(address, right | wrong).status_code == 422
+    assert not ApiKey.objects.exists()
+
+
+def test_in_local_mode_there_is_no_api(settings: Any, hosted: Configuration, workspace: Workspace, user: User) -> None:
+    key = key_of(workspace, user)
+    settings.CONFIGURATION = hosted.model_copy(update={"mode": "local", "public_url": None})
+    assert ask(reverse("api:decisions"), key).status_code in (403, 404)
