@@ -3,122 +3,39 @@
 import http.client
 import re
 import shutil
-import socket
-import ssl
-import subprocess
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
 
-from tests.selection import IN_CI
+from tests.proxies import TRUSTED, TlsProxy, Visitor
 from tests.sites import END_S, START_S, Site, eventually, token_of
 
-TRUSTED = "127.0.0.2"
-"""The address that nginx calls from. Requests of the test itself come from 127.0.0.1, which is not trusted."""
 ADDRESSES = re.compile(r"^Crossover is at (https://\S+), .* (http://127\.0\.0\.1:\d+)$")
 LINK = re.compile(r"^This link makes the first administrator, once: (https://\S+)$")
-NGINX = """
-daemon off; error_log stderr; pid {folder}/nginx.pid;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_certificate {folder}/certificate.pem; ssl_certificate_key {folder}/key.pem;
-    location / {{
-      proxy_pass {upstream}; proxy_bind {trusted};
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    }}
-  }}
-}}
-"""
-
-
-class Visitor:
-    """A client with cookies, redirects followed, that trusts the test's certificate."""
-
-    def __init__(self, certificate: Path | None = None) -> None:
-        context = ssl.create_default_context(cafile=str(certificate) if certificate else None)
-        self.opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),
-            urllib.request.HTTPSHandler(context=context),
-            urllib.request.HTTPCookieProcessor(CookieJar()),
-        )
-
-    def open(self, address: str, **posted: str) -> tuple[int, str, str]:
-        """Status, the address that redirects led to, and the page. With fields, they are posted with the page's own token."""
-        data = None
-        if posted:
-            page = self.open(address)[2]
-            match = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-            assert match, page
-            data = urllib.parse.urlencode(posted | {"csrfmiddlewaretoken": match[1]}).encode()
-        request = urllib.request.Request(address, data, headers={"Referer": address})  # noqa: S310
-        try:
-            with self.opener.open(request, timeout=START_S) as answer:
-                return answer.status, answer.url, answer.read().decode()
-        except urllib.error.HTTPError as refused:
-            return refused.code, refused.url or "", refused.read().decode()
 
 
 class HostedSite:
     """`up` in hosted mode on a data folder, and nginx before it."""
 
     def __init__(self, data: Path, folder: Path) -> None:
-        for program in ("nginx", "openssl"):
-            if not shutil.which(program):
-                (pytest.fail if IN_CI else pytest.skip)(
-                    f"{program} is not installed: apt-get install nginx-light openssl"
-                )
-        self.certificate = folder / "certificate.pem"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.url = f"https://localhost:{port}"
+        self.proxy = TlsProxy(folder)
+        self.certificate, self.url = self.proxy.certificate, self.proxy.url
         hosted = {"CROSSOVER_MODE": "hosted", "CROSSOVER_PUBLIC_URL": self.url, "CROSSOVER_TRUSTED_PROXIES": TRUSTED}
         self.up = Site(data, "--port", "0", "--workers", "1", **hosted)
-        self.nginx: subprocess.Popen[bytes] | None = None
         try:
             printed = self.up.until_printed(ADDRESSES, START_S)
             assert printed[1] == self.url
             self.upstream = printed[2]
-            self._start_nginx(folder, port)
+            self.proxy.start([self.upstream.removeprefix("http://")])
         except BaseException:
             self.end()
             raise
 
-    def _start_nginx(self, folder: Path, port: int) -> None:
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-             "-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "key.pem", "-out", self.certificate],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        settings = folder / "nginx.conf"
-        settings.write_text(NGINX.format(folder=folder, port=port, upstream=self.upstream, trusted=TRUSTED))
-        folder.chmod(0o755)  # its workers run as another user
-        self.nginx = subprocess.Popen(["nginx", "-e", "stderr", "-c", settings], stderr=subprocess.DEVNULL)
-        eventually(lambda: _listens(port), START_S, lambda: "nginx does not listen")
-
     def end(self) -> None:
         """Both, by their process ids."""
-        if self.nginx:
-            self.nginx.terminate()
-            self.nginx.wait(END_S)
+        self.proxy.end()
         self.up.end()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

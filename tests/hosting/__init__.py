@@ -1,0 +1,1 @@
+"""A hosted site, part by part."""
