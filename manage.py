@@ -218,31 +218,6 @@ def lock_for(command: str | None, managed: str) -> str:
     return TEST if command == "test" or managed == "test" else RUNTIME
 
 
-def option(arguments: list[str], name: str) -> str | None:
-    """The value of `--name VALUE` or `--name=VALUE`, read before there is a parser."""
-    for position, argument in enumerate(arguments):
-        if argument == name:
-            return arguments[position + 1] if position + 1 < len(arguments) else None
-        if argument.startswith(f"{name}="):
-            return argument.partition("=")[2]
-    return None
-
-
-def prepare_settings(arguments: list[str]) -> None:
-    """Settings are read once, before any command.
-
-    `up` is local unless the environment says otherwise or it starts one role of a site, in the folder of `--data`.
-    """
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "advisor.settings")
-    if arguments[:1] == ["up"]:
-        os.environ["CROSSOVER_MODE"] = os.environ.get("CROSSOVER_MODE") or (
-            "hosted" if option(arguments, "--role") else "local"
-        )
-        data = option(arguments, "--data")
-        if data:
-            os.environ["CROSSOVER_DATA"] = str(Path(data).expanduser().resolve())
-
-
 def main(arguments: list[str]) -> None:
     if sys.version_info < OLDEST_PYTHON:
         raise CannotStart(
@@ -255,14 +230,11 @@ def main(arguments: list[str]) -> None:
         if not environment.is_running():
             python = str(environment.python)
             os.execv(python, [python, str(ROOT / "manage.py"), *arguments])  # noqa: S606
-    prepare_settings(arguments)
-    command = [word.replace("-", "_") for word in arguments[:1] if not word.startswith("-")]
-    from django.core.management import execute_from_command_line
-
+    from advisor.command_line import execute
     from advisor.configuration import Misconfigured
 
     try:
-        execute_from_command_line([sys.argv[0], *command, *arguments[len(command) :]])
+        execute(sys.argv[0], arguments)
     except Misconfigured as wrong:
         raise CannotStart(str(wrong)) from None
 

@@ -16,7 +16,8 @@ from uuid import UUID
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-ROOT = Path(__file__).resolve().parent.parent
+from advisor.places import default_data
+
 SOCKET_PATH_BYTES = 100
 """A unix socket's path must be shorter than this on every system (108 on Linux, 104 on macOS, less the final NUL)."""
 BROKER_PATIENCE_S = 1.5
@@ -43,7 +44,7 @@ class Configuration(BaseSettings):
     mode: Literal["local", "hosted"] = "hosted"
     """`local`: loopback only, plain HTTP, one user, let in by the address that `up` prints (`up` takes this mode where none is set).
     `hosted`: sign-in, behind a reverse proxy that ends TLS."""
-    data: Path = ROOT / "var"
+    data: Path = Field(default_factory=default_data)
     """Where the database, the broker's log, the secret key and the collected static files live."""
     public_url: str | None = None
     """The address people use in hosted mode, `https://crossover.example`."""

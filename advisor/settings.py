@@ -6,7 +6,8 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from advisor.configuration import ROOT, read_configuration
+from advisor.configuration import read_configuration
+from advisor.places import SHIPPED
 from advisor.server import logs
 
 CONFIGURATION = read_configuration()
@@ -65,7 +66,7 @@ WSGI_APPLICATION = "advisor.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [ROOT / "templates"],
+        "DIRS": [SHIPPED / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -137,7 +138,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = CONFIGURATION.data / "static"
 FILE_UPLOAD_PERMISSIONS = 0o600  # of collected static files; the data folder is readable by its owner alone
-STATICFILES_DIRS = [ROOT / "static"]
+STATICFILES_DIRS = [SHIPPED / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "advisor.server.static.CollectedStaticFilesStorage"},

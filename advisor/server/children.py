@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-from advisor.configuration import ROOT
+from advisor.places import IS_CHECKOUT, ROOT
 from advisor.server.supervisor import Child, Supervisor
 from core.processes.child_process import MEMORY_SETTINGS
 
@@ -50,7 +50,8 @@ def worker_pids(supervisor: Supervisor) -> Mapping[str, int]:
 
 
 def command(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, str(ROOT / "manage.py"), name, *arguments, "--exit-with-parent"]
+    program = [str(ROOT / "manage.py")] if IS_CHECKOUT else ["-P", "-m", "advisor.command_line"]
+    return [sys.executable, *program, name, *arguments, "--exit-with-parent"]
 
 
 def child_environment() -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import manage
+from advisor import command_line
 from manage import ROOT, RUNTIME, TEST, UV, CannotStart, Environment, StepFailed
 
 Command = list[str]
@@ -338,7 +339,7 @@ def test_each_command_has_its_lock(command: str | None, managed: str, lock: str)
 @pytest.mark.parametrize("given", [["up", "--data", "folder"], ["up", "--port", "0", "--data=folder"]])
 def test_up_reads_its_data_folder_before_the_settings(given: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSOVER_DATA", "elsewhere")
-    manage.prepare_settings(given)
+    command_line.prepare_settings(given)
     assert manage.os.environ["CROSSOVER_DATA"] == str(Path("folder").resolve())
 
 
@@ -349,11 +350,11 @@ def test_up_runs_in_the_mode_that_is_given_and_else_locally(
     monkeypatch.delenv("CROSSOVER_MODE", raising=False)
     if given is not None:
         monkeypatch.setenv("CROSSOVER_MODE", given)
-    manage.prepare_settings(["up"])
+    command_line.prepare_settings(["up"])
     assert manage.os.environ["CROSSOVER_MODE"] == mode
 
 
 def test_other_commands_leave_the_data_folder_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSOVER_DATA", "elsewhere")
-    manage.prepare_settings(["advise", "--data", "folder"])
+    command_line.prepare_settings(["advise", "--data", "folder"])
     assert manage.os.environ["CROSSOVER_DATA"] == "elsewhere"

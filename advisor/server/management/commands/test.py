@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from advisor.configuration import ROOT
+from advisor.places import IS_CHECKOUT, ROOT
 
 OURS = ("DJANGO_SETTINGS_MODULE", "CROSSOVER_DATA", "CROSSOVER_MODE", "PYTHONDONTWRITEBYTECODE")
 """Set for this process or for the person's own Crossover: tests have a data folder of their own, and start more than a hundred
@@ -22,6 +22,8 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def run_from_argv(self, argv: list[str]) -> None:
+        if not IS_CHECKOUT:
+            sys.exit("The tests are in the repository, not in the installed package.")
         options = argv[2:]
         environment = {name: value for name, value in os.environ.items() if name not in OURS}
         environment["CROSSOVER_INSTALLS_BROWSER"] = "1"  # if a test in a browser needs one
