@@ -92,7 +92,8 @@ class TlsProxy:
              "-addext", "subjectAltName=DNS:localhost", "-keyout", self.folder / "key.pem", "-out", self.certificate],
             check=True, capture_output=True,
         )  # fmt: skip
-        servers = " ".join(f"server {upstream} fail_timeout=1s;" for upstream in upstreams)
+        # Without max_fails=0, nginx leaves a web server out for seconds after it has come back: if the other is restarted then, none is left.
+        servers = " ".join(f"server {upstream} max_fails=0;" for upstream in upstreams)
         settings = self.folder / "nginx.conf"
         settings.write_text(NGINX.format(folder=self.folder, port=self.port, servers=servers, trusted=TRUSTED))
         self.folder.chmod(0o755)  # its workers run as another user

@@ -26,7 +26,9 @@ from tests.sites import END_S, ROOT, START_S, descendants, eventually, own_envir
 PASSWORD = "correct-horse-battery-9"
 LINK = re.compile(r"This link makes the first administrator, once: (https://\S+)")
 ANSWERS = "template: document_extraction\nname: A hosted decision\nvolume: {mean_rate_per_s: 2}\n"
-MAP = {"jobs": "20000"}
+MAP = {"x": "processing.p95_s", "y": "", "jobs": "3000"}
+COUNTS = """select (select count(*) from decisions_run), (select count(*) from decisions_comment),
+    (select count(*) from decisions_sweeppart)"""
 MIGRATING = "Bringing the database up to date"
 
 
@@ -143,12 +145,9 @@ class Walk:
         broker = Server("redis", self.folder, [*command, "--save", "", "--dir", str(self.folder)], os.environ)
         self.stack.callback(broker.end)
         eventually(lambda: listens(redis_port), START_S)
-        proxy_folder = self.folder / "nginx"
-        proxy_folder.mkdir()
-        self.proxy = TlsProxy(proxy_folder)
+        self.proxy = self.tls_proxy("nginx")
         self.ports = {1: free_port(), 2: free_port()}
         self.proxy.start([f"127.0.0.1:{port}" for port in self.ports.values()])
-        self.stack.callback(self.proxy.end)
         self.environment = own_environment() | {
             "DATABASE_URL": self.database.url(),
             "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
@@ -158,6 +157,13 @@ class Walk:
             "CROSSOVER_LOG_FORMAT": "json",
         }
         return "PostgreSQL, Redis with an append-only file, nginx with TLS"
+
+    def tls_proxy(self, name: str) -> TlsProxy:
+        folder = self.folder / name
+        folder.mkdir()
+        proxy = TlsProxy(folder)
+        self.stack.callback(proxy.end)
+        return proxy
 
     def start_web(self, number: int) -> None:
         self.web[number] = self.part(f"web {number}", "web", "--port", str(self.ports[number]), "--web", "1")
@@ -325,30 +331,39 @@ class Walk:
         return f"{name} ended with a run in hand, gave it back, and it succeeded at attempt {attempt}"
 
     def restore_backup(self) -> str:
-        """Into a second database, which a web server of its own then serves."""
-        dump = self.folder / "backup.sql"
-        self.database.run("pg_dump", "-d", "crossover", "-f", str(dump))
+        """Into a second, empty database, which a web server of its own then serves under an address of its own."""
+        backup = str(self.folder / "backup.zip")
+        self.manage(self.environment, "backup", backup)
         self.database.run("createdb", "restored")
-        self.database.run("psql", "-q", "-d", "restored", "-f", str(dump))
-        counts = "select (select count(*) from decisions_run), (select count(*) from decisions_comment), (select count(*) from decisions_sweeppart)"
-        before, after = self.database.ask(counts), self.database.ask(counts, "restored")
-        assert before == after, (before, after)
+        proxy = self.tls_proxy("nginx-restored")
         port = free_port()
-        restored = self.part(
-            "web of the backup", "web", "--port", str(port), DATABASE_URL=self.database.url("restored")
-        )
+        proxy.start([f"127.0.0.1:{port}"])
+        apart = {
+            "DATABASE_URL": self.database.url("restored"),
+            "REDIS_URL": self.environment["REDIS_URL"].removesuffix("0") + "1",
+            "CROSSOVER_PUBLIC_URL": proxy.url,
+        }
+        self.manage(self.environment | apart, "restore", backup)
+        before, after = self.database.ask(COUNTS), self.database.ask(COUNTS, "restored")
+        assert before == after, (before, after)
+        restored = self.part("web of the backup", "web", "--port", str(port), **apart)
         restored.until_printed("Crossover is at")
-        headers = {"X-Forwarded-Proto": "https", "Host": urlsplit(self.proxy.url).netloc}
-        cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.ada.cookies)
-        command = ["curl", "-s", "--interface", TRUSTED, "-H", f"Cookie: {cookie}", "-o", "-", "-w", "\n%{http_code}"]
-        command += [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-        answer = subprocess.run(
-            [*command, f"http://127.0.0.1:{port}{self.decision}"], check=True, capture_output=True, text=True
-        ).stdout
-        assert answer.endswith("\n200") and "A hosted decision" in answer, answer[-300:]
+        ada = Visitor(proxy.certificate)
+        signed_in = ada.open(f"{proxy.url}/accounts/login/", username="ada", password=PASSWORD)
+        assert signed_in[:2] == (200, f"{proxy.url}/"), signed_in[:2]
+        status, _, page = ada.open(f"{proxy.url}{self.decision}")
+        assert status == 200 and "A hosted decision" in page, status
         restored.end()
         runs, comments, parts = after[0]
-        return f"{runs} runs, {comments} comments, {parts} parts of maps; a web server on the restored database shows the decision"
+        return (
+            f"{runs} runs, {comments} comments, {parts} parts of maps; "
+            "a web server on the restored database lets the administrator in and shows the decision"
+        )
+
+    def manage(self, environment: Mapping[str, str], *arguments: str) -> None:
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        ran = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
 
     def end_parts(self) -> str:
         parts = [*self.web.values(), *self.workers.values(), self.reconciler]
