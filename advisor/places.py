@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IS_CHECKOUT = (ROOT / "manage.py").is_file()
-SHIPPED = ROOT if IS_CHECKOUT else Path(__file__).parent / "shipped"
+SHIPPED_FILES = ROOT if IS_CHECKOUT else Path(__file__).parent / "shipped"
 """Holds templates, static files and the glossary; `setup.py` puts them there."""
 
 

@@ -7,7 +7,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 
 from advisor.configuration import read_configuration
-from advisor.places import SHIPPED
+from advisor.places import SHIPPED_FILES
 from advisor.server import logs
 
 CONFIGURATION = read_configuration()
@@ -66,7 +66,7 @@ WSGI_APPLICATION = "advisor.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [SHIPPED / "templates"],
+        "DIRS": [SHIPPED_FILES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -138,7 +138,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = CONFIGURATION.data / "static"
 FILE_UPLOAD_PERMISSIONS = 0o600  # of collected static files; the data folder is readable by its owner alone
-STATICFILES_DIRS = [SHIPPED / "static"]
+STATICFILES_DIRS = [SHIPPED_FILES / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "advisor.server.static.CollectedStaticFilesStorage"},

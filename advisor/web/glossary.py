@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from advisor.places import SHIPPED
+from advisor.places import SHIPPED_FILES
 
 GLOSSARY_SECTIONS = ("## What Crossover works with\n", "## Simulation\n")
 NOT_ON_PAGES = ("Answers", "Rule", "Document", "Engine", "Tally", "Result")
@@ -49,7 +49,7 @@ _NAME = re.compile(r"</?([a-z0-9]+)")
 @cache
 def glossary() -> list[tuple[str, str]]:
     """Term and meaning, as in `docs/glossary.md`."""
-    text = (SHIPPED / "docs" / "glossary.md").read_text(encoding="utf-8")
+    text = (SHIPPED_FILES / "docs" / "glossary.md").read_text(encoding="utf-8")
     sections = (text.partition(heading)[2].partition("\n## ")[0] for heading in GLOSSARY_SECTIONS)
     lines = (line for section in sections for line in section.splitlines() if line.startswith("| "))
     rows = [(term, meaning) for term, meaning in (line.strip("| ").split(" | ") for line in lines)]

@@ -78,8 +78,8 @@ def test_an_installed_crossover_keeps_its_data_in_a_folder_of_the_user(
 
 
 def test_an_installed_crossover_finds_its_pages(installed: Callable[..., str]) -> None:
-    found = installed("findstatic", "css/app.css", "--verbosity", "0")
-    assert found.strip().endswith("advisor/shipped/static/css/app.css")
+    stylesheet = installed("findstatic", "css/app.css", "--verbosity", "0")
+    assert stylesheet.strip().endswith("advisor/shipped/static/css/app.css")
     code = (
         "from advisor.web.glossary import glossary; from django.template.loader import get_template; "
         "print(len(glossary()), get_template('base.html').origin)"

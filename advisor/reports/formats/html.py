@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import assert_never
 
-from advisor.places import SHIPPED
+from advisor.places import SHIPPED_FILES
 from advisor.reports.charts.model import Chart, Table
 from advisor.reports.document import Document
 from advisor.reports.document.blocks import (
@@ -38,7 +38,7 @@ STRONG = ' class="strong"'
 COLOURS = ("synchronous", "event_driven", "hybrid", "load", "ink", "muted", "grid", "burst", "outage")
 
 
-PLOTLY = SHIPPED / "static" / "vendor" / "plotly" / "plotly-cartesian.min.js"
+PLOTLY = SHIPPED_FILES / "static" / "vendor" / "plotly" / "plotly-cartesian.min.js"
 
 
 def render_html(document: Document, *, zooms: bool = True) -> bytes:
