@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from math import exp, inf, lgamma, log, log1p, pi, sqrt
+from statistics import NormalDist
 
 import numpy as np
 
@@ -23,14 +24,15 @@ def beta_cdf(x: float, a: float, b: float) -> float:
         return float(x >= 1)
     if x > (a + 1) / (a + b + 2):
         return 1 - beta_cdf(1 - x, b, a)
-    c, d = 1.0, 1 / _off_zero(1 - (a + b) * x / (a + 1))
+    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1) or TINY)
     fraction = d
     for m in range(1, 1000 + int(20 * sqrt(max(a, b)))):
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        c, d = 1 + even / c or TINY, 1 / (1 + even * d or TINY)
+        fraction *= c * d
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for term in (even, odd):
-            c, d = _off_zero(1 + term / c), 1 / _off_zero(1 + term * d)
-            fraction *= c * d
+        c, d = 1 + odd / c or TINY, 1 / (1 + odd * d or TINY)
+        fraction *= c * d
         if abs(c * d - 1) < PRECISION:
             break
     return _beta_weight(x, a, b) / a * fraction
@@ -40,7 +42,7 @@ def beta_quantile(p: float, a: float, b: float) -> float:
     """The x at which I_x(a, b) is `p`: Newton's method within a bracket. (Clopper-Pearson: p = 0.025 of a = hits, b = misses + 1.)"""
     if not 0 < p < 1:
         return float(p >= 1)
-    low, high, x = 0.0, 1.0, a / (a + b)
+    low, high, x = 0.0, 1.0, _about_beta_quantile(p, a, b)
     for _ in range(400):
         excess = beta_cdf(x, a, b) - p
         low, high = (low, x) if excess > 0 else (x, high)
@@ -54,6 +56,17 @@ def beta_quantile(p: float, a: float, b: float) -> float:
             break
         x = following
     return x
+
+
+def _about_beta_quantile(p: float, a: float, b: float) -> float:
+    """Source: M. Abramowitz, I. A. Stegun, Handbook of Mathematical Functions, 26.5.22; the mean, if a or b is 1 or less."""
+    if min(a, b) <= 1:
+        return a / (a + b)
+    y = -NormalDist().inv_cdf(p)
+    of_a, of_b, by_y = 1 / (2 * a - 1), 1 / (2 * b - 1), (y * y - 3) / 6
+    h = 2 / (of_a + of_b)
+    w = y * sqrt(max(0.0, h + by_y)) / h - (of_b - of_a) * (by_y + 5 / 6 - 2 / (3 * h))
+    return a / (a + b * exp(min(300.0, 2 * w)))
 
 
 def _beta_weight(x: float, a: float, b: float) -> float:
@@ -73,10 +86,6 @@ def _stirling_error(z: float) -> float:
     if z < 10:
         return lgamma(z) - ((z - 0.5) * log(z) - z + log(2 * pi) / 2)
     return (1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - 1 / 1188 / z**2) / z**2) / z**2) / z**2) / z
-
-
-def _off_zero(value: float) -> float:
-    return value if abs(value) > TINY else TINY
 
 
 @lru_cache(maxsize=1000)
