@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from advisor.advice.answer_vectors import UNLIMITED, AnswerVectors, NumberVector, vectors_of
-from advisor.advice.answers import LEAVES, Answers, answers_from
+from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.queueing import p99_through
 from advisor.advice.ranges import MINUTES_A_DAY
 from advisor.advice.template_merge import SHARE_PATHS, merge_mappings
@@ -125,4 +125,4 @@ def changed(answers: Answers, path: str, value: Any, fixed: frozenset[str] = fro
     if path in (P50, P95, *SHARE_PATHS) and isinstance(value, int | float) and not isinstance(value, bool):
         vectors = moved_along(path, np.array([float(value)]), vectors_of(answers), fixed)
         moved = {other: float(vector[0]) for other, vector in vectors.items() if not np.isnan(vector[0])}
-    return answers_from(merge_mappings(answers.model_dump(), nested(moved)))
+    return Answers.parse(merge_mappings(answers.model_dump(), nested(moved)))
