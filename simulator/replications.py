@@ -56,7 +56,7 @@ FIRST_BUDGET = 2000
 EVENTS_A_PROBE = 8
 EVENTS_A_JOB = 4
 """About as many as a plain job has: slices of a first replication end often enough for its checkpoints."""
-EVENTS_BETWEEN_LOOKS = 20_000
+EVENTS_BETWEEN_LOOKS = 5_000
 """If a run ends once enough has missed, its slices have no more."""
 FASTER = 4
 """A slice has at most this many times the events of the last one: expensive events may follow cheap ones."""
@@ -347,10 +347,11 @@ class Runner:
         keeps: Checkpoints | None = None,
         until_s: float = inf,
     ) -> bool:
-        budget, m = FIRST_BUDGET, state.machine[0]
+        m = state.machine[0]
         part = max(FIRST_BUDGET, self._jobs * EVENTS_A_JOB // CHECKPOINTS)
         most = part if keeps is not None or until_s < inf else EVENTS_ALLOWED * part
-        most = min(most, EVENTS_BETWEEN_LOOKS) if self.most_missed < inf else most
+        is_watched = self.most_missed < inf
+        most, budget = (min(most, EVENTS_BETWEEN_LOOKS), EVENTS_BETWEEN_LOOKS) if is_watched else (most, FIRST_BUDGET)
         bounds = _Bounds.from_scenario(self.scenario, design, m)
         while True:
             if self._stop.is_set():

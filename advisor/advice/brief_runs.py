@@ -1,9 +1,10 @@
 """The share in time of each design from one short run: the peak with the pauses around it, and a steady run for the rest of the cycle."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import inf
-from typing import NamedTuple, cast
+from typing import NamedTuple, Self, cast
 
 from advisor.advice.contract import Style
 from advisor.advice.evaluation import Evaluation
@@ -16,9 +17,9 @@ from simulator.plan import designs_of, jobs_of
 from simulator.scenario import Scenario
 from simulator.stability import Load, load_of
 
-BRIEF_JOBS = 10_000
+BRIEF_JOBS = 6_000
 """Requests of a short run, rounded up to whole cycles of the peaks."""
-PEAK_JOBS, STEADY_JOBS = 5_000, 5_000
+PEAK_JOBS, STEADY_JOBS = 3_000, 3_000
 """Requests of a shortened peak, and of the steady run for the rest of its cycle."""
 MOST_JOBS_OF_A_BRIEF_RUN = 1_000_000
 DRAINS_OVER = 3.0
@@ -63,8 +64,7 @@ def _of_design(parts: list[_Part], design: str, load: Load, enough_missed: float
     all_jobs, missed, runs = sum(part.weight for part in parts), 0.0, list[BriefShare]()
     for part in parts:
         enough_of_part = (enough_missed - missed) * all_jobs / part.weight if part.weight > 0 else inf
-        scenario_json = _of_any_tolerance(alone(part.scenario, design)).model_dump_json(by_alias=True)
-        run = _run_design(scenario_json, design, load, enough_of_part if enough_of_part < 1 else inf)
+        run = _run_design(_Run.of(part.scenario, design), load, enough_of_part if enough_of_part < 1 else inf)
         missed += part.weight * (1 - run.in_time) / all_jobs
         runs.append(run)
         if missed > enough_missed:
@@ -72,15 +72,24 @@ def _of_design(parts: list[_Part], design: str, load: Load, enough_missed: float
     return BriefShare(min(1.0, max(0.0, 1 - missed)), all(run.stable for run in runs), all(run.settled for run in runs))
 
 
-def _of_any_tolerance(scenario: Scenario) -> Scenario:
-    return scenario.model_copy(
-        update={"tolerated_miss_percent": Scenario.model_fields["tolerated_miss_percent"].default}
-    )
+@dataclass(frozen=True)
+class _Run:
+    """A design's run, equal to others by what it depends on. Scenarios have no hash, and their JSON is quicker than reading it back."""
+
+    key: str
+    scenario: Scenario = field(compare=False)
+    design: str
+
+    @classmethod
+    def of(cls, scenario: Scenario, design: str) -> Self:
+        any_tolerance = {"tolerated_miss_percent": Scenario.model_fields["tolerated_miss_percent"].default}
+        lone = alone(scenario, design).model_copy(update=any_tolerance)
+        return cls(lone.model_dump_json(by_alias=True), lone, design)
 
 
-@lru_cache(maxsize=4096)
-def _run_design(scenario_json: str, design: str, load: Load, enough_missed: float) -> BriefShare:
-    return share_of_one_run(Scenario.model_validate_json(scenario_json), design, load, enough_missed=enough_missed)
+@lru_cache(maxsize=1024)
+def _run_design(run: _Run, load: Load, enough_missed: float) -> BriefShare:
+    return share_of_one_run(run.scenario, run.design, load, enough_missed=enough_missed)
 
 
 def _parts(scenario: Scenario, evaluation: Evaluation) -> list[_Part]:

@@ -20,8 +20,9 @@ from core.errors import InvalidInput
 from core.paths import nested, value_at
 
 MOST_SAMPLES = 200
-LONG_JOBS, LONG_ALIKE = 30_000, 5
-"""If the short runs of a sample have more requests than that, it is simulated for as many samples of about as many requests."""
+LONG_JOBS, MOST_LONG_JOBS = 15_000, 1_500_000
+"""Samples whose short runs have more requests than the first are simulated one for several that have about as many, so that their requests
+together stay below the second."""
 MOST_JOBS_OF_SAMPLES, FEWEST_SAMPLES = 10_000_000, 20
 """If those of the given answers have more than their part of these requests, there are fewer samples, or none."""
 _THREADS = 2
@@ -88,8 +89,9 @@ def _simulated_for(jobs: Codes) -> Codes:
     """For each sample the row of the one that is simulated for it: itself, unless its runs are long."""
     simulated = np.arange(len(jobs))
     long = np.argsort(jobs, kind="stable")[np.count_nonzero(jobs <= LONG_JOBS) :]
-    for start in range(0, len(long), LONG_ALIKE):
-        alike = long[start : start + LONG_ALIKE]
+    size = max(1, math.ceil(int(jobs[long].sum()) / MOST_LONG_JOBS))
+    for start in range(0, len(long), size):
+        alike = long[start : start + size]
         simulated[alike] = alike[len(alike) // 2]
     return simulated
 

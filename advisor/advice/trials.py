@@ -120,11 +120,11 @@ ROUGH, ROUGH_FAR = 0.05, 0.1
 """The same part for flips that are not among the nearest, and for those farther away than the factor `FAR`."""
 VERIFIED = 5
 """The nearest flips, which are narrowed down and put through the evidence."""
-MOST_JOBS_TO_VERIFY, RUNS_TO_VERIFY, RUNS_TO_CHECK = 10_000_000, 6, 3
-"""If the evidence at other values has more requests than that, further flips are about what the short runs show."""
+MOST_JOBS_TO_VERIFY, RUNS_TO_VERIFY, RUNS_TO_CHECK = 4_000_000, 6, 3
+"""If the evidence at other values has more requests than that, further flips are about what the short runs show, or left out."""
 VERIFIED_AT = (1.06, 1.15)
 """Factors by which a threshold is moved away from the answer until the evidence shows what the short runs did."""
-CHECKED_AT = (1.08, 1.25)
+CHECKED_AT = (1.03, 1.15)
 """The same for flips that are not among the nearest."""
 EXACT_UP_TO = 10
 """Whole numbers up to this are never about."""
@@ -132,8 +132,12 @@ STEPPED_BACK = (1.04, 1.08, 1.16, 1.35)
 """Before a threshold by the first factor the evidence has to show the advice of now; if it shows what the flip says, it steps back farther."""
 SURE_OF_MISSES, SURE_OF_MEETING = 4.0, 0.25
 """A share of misses this many times the tolerated one or more, or this part of it or less, needs no longer run to conclude."""
+LIKELY_MISSES, LIKELY_MEETING = 1.6, 0.6
+"""The same for a style that decides neither what is advised nor whether anything meets the deadline."""
 FAR, NEAR_STEP = math.log(2.5), math.log(1.5)
 """Flips are near more often than not: a bracket wider than the one factor is cut at the other."""
+PAST = 0.4
+"""How far beyond the estimated crossing the next trial is, as a part of what is narrow."""
 MOST_BREAKS = 3
 _THREADS = 2
 _FLOOR = 1e-4
@@ -154,6 +158,8 @@ class FlipTrial(NamedTuple):
     outcome: FlipOutcome
     is_sure: frozenset[Style] = frozenset()
     """Styles of which a longer run concludes the same."""
+    is_likely: frozenset[Style] = frozenset()
+    """Those of which it most likely does."""
 
 
 class _Bracket(NamedTuple):
@@ -213,10 +219,13 @@ class Trials:
             style: self._conclude(style, missed[style], share.stable, wanted) for style, share in shares.items()
         }
         concluded |= {style: self.concluded[style] for style in unchanged}
-        sure = {style for style, share in shares.items() if share.settled and _is_far(missed[style], 1 - wanted)}
-        sure |= unchanged
+        settled = {style: missed[style] for style, share in shares.items() if share.settled}
+        sure, likely = (
+            unchanged | {style for style, of_style in settled.items() if _is_far(of_style, 1 - wanted, *factors)}
+            for factors in ((SURE_OF_MISSES, SURE_OF_MEETING), (LIKELY_MISSES, LIKELY_MEETING))
+        )
         raisable = self._raisable_by_short_run(evaluation, concluded) if self._shows_raisable else self.raisable
-        return FlipTrial(missed, concluded, self._outcome(evaluation, concluded, raisable), frozenset(sure))
+        return FlipTrial(missed, concluded, self._outcome(evaluation, concluded, raisable), sure, likely)
 
     def _outcome(self, evaluation: Evaluation, concluded: Conclusions, raisable: bool | None) -> FlipOutcome:
         """With ranges, as sure as they leave it."""
@@ -337,23 +346,26 @@ class Trials:
         return FlipTrial(self._missed(self._brief), self.concluded, self.now)
 
     def _narrowed(self, path: str, bracket: "_Bracket", finest: float) -> "_Bracket":
-        """The last value with the conclusions of `old` and the first with others."""
+        """The last value with the conclusions of `old` and the first with others.
+
+        Each trial is beyond the estimated crossing by about half of what is narrow, on the side of the farther end, so that the next one on
+        its other side ends the search. If two of them have not halved the bracket, it is halved.
+        """
         old, new, at_old, at_new = bracket
-        now, target, halve = old, 1 - wanted_share(self._scenario), False
+        now, target, slow = old, 1 - wanted_share(self._scenario), 0
         if old == 0 and not _is_integer(path):
             old = FROM_ZERO * new
-        while not _is_narrow(path, old, new, max(finest, ROUGH_FAR) if _is_beyond(now, old, FAR) else finest):
-            part = _crossing(at_old, at_new, target) if not halve else 0.5
-            middle = _between(path, old, new, part, is_first=old == now)
+        while not _is_narrow(path, old, new, wanted := max(finest, ROUGH_FAR) if _is_beyond(now, old, FAR) else finest):
+            part = 0.5 if slow > 1 else _past_crossing(_crossing(at_old, at_new, target), old, new, wanted)
+            middle, width = _between(path, old, new, part, is_first=old == now), abs(new - old)
             if middle in (old, new):
                 break
             trial = self.at(path, _as_given(path, middle))
             if trial is None or trial.concluded != at_old.concluded:
-                halve = part < 0.5
                 new, at_new = middle, trial or at_new
             else:
-                halve = part > 0.5
                 old, at_old = middle, trial
+            slow = slow + 1 if abs(new - old) > width / 2 else 0
         return _Bracket(old, new, at_old, at_new)
 
     def _flip(self, path: str, to: float, becomes: FlipOutcome, still: float | None = None) -> Flip:
@@ -393,32 +405,41 @@ class Trials:
             if choice != given
         ]
 
-    def affordable(self, flips: list[Flip]) -> frozenset[int]:
-        """The places of the flips that the evidence is asked about: the nearest, then those that are cheap to ask about."""
-        costs: dict[int, int] = {}
+    def affordable(self, flips: list[Flip]) -> dict[int, int]:
+        """The places of the flips that the evidence is asked about, and for how many runs: the nearest, then those that are cheap to ask about."""
+        jobs: dict[int, int] = {}
         for place, flip in enumerate(flips):
             try:
-                jobs = evidence_jobs(Evaluation.from_answers(changed(self.answers, flip.field, flip.to)))
+                jobs[place] = evidence_jobs(Evaluation.from_answers(changed(self.answers, flip.field, flip.to)))
             except InvalidInput:
                 continue
-            costs[place] = (RUNS_TO_VERIFY if place < VERIFIED else RUNS_TO_CHECK) * jobs
-        left, places = MOST_JOBS_TO_VERIFY, set()
-        for place in sorted(costs, key=lambda place: (place >= VERIFIED, costs[place] if place >= VERIFIED else place)):
-            if costs[place] <= left:
-                left -= costs[place]
-                places.add(place)
-        return frozenset(places)
+        left, runs_at = MOST_JOBS_TO_VERIFY, dict[int, int]()
+        for place in sorted(jobs, key=lambda place: (place >= VERIFIED, jobs[place] if place >= VERIFIED else place)):
+            for runs in (RUNS_TO_VERIFY, RUNS_TO_CHECK) if place < VERIFIED else (RUNS_TO_CHECK,):
+                if runs * jobs[place] <= left:
+                    left -= runs * jobs[place]
+                    runs_at[place] = runs
+                    break
+        return runs_at
 
-    def asked(self, flip: Flip, place: int) -> Flip | None:
+    def asked(self, flip: Flip, runs: int) -> Flip | None:
         """By the evidence: the nearest flips are narrowed down, and small numbers of things; the others are looked at where they are."""
         is_small = _is_integer(flip.field) and _is_number(flip.to) and flip.to <= EXACT_UP_TO
-        return self.verified(flip) if place < VERIFIED or is_small else self.checked(flip)
+        return self.verified(flip) if runs == RUNS_TO_VERIFY or is_small else self.checked(flip)
 
     def unasked(self, flip: Flip) -> Flip | None:
-        """If the evidence is not asked: None if a longer run might conclude otherwise."""
+        """If the evidence is not asked: where a longer run most likely concludes the same, away from the answer; None if nowhere near."""
+        if not flip.about:
+            return flip
         trial = self.at(flip.field, flip.to)
-        is_sure = trial is not None and trial.is_sure >= trial.concluded.keys()
-        return flip if is_sure or not flip.about else None
+        if trial is not None and trial.is_sure >= trial.concluded.keys():
+            return flip
+        for factor in CHECKED_AT if _is_number(flip.from_) else ():
+            moved = _moved(flip, float(flip.to), factor)
+            trial = self.at(flip.field, moved)
+            if trial is not None and self._differs(trial.outcome) and trial.is_likely >= trial.concluded.keys():
+                return flip.model_copy(update={"to": moved, "becomes": trial.outcome})
+        return None
 
     def verified(self, flip: Flip) -> Flip | None:
         """The flip where the evidence says so: narrowed, moved away from the answer until it does, and `about` if not just before it.
@@ -486,8 +507,12 @@ class Trials:
         trial = self.at(path, value)
         if trial is None:
             raise InvalidInput([])
-        unsure = tuple(style for style in trial.concluded if style not in trial.is_sure)
-        return {**trial.concluded, **conclusions_of(evaluation, unsure)}
+        concluded = dict(trial.concluded)
+        unsure = [style for style in trial.concluded if style not in trial.is_sure]
+        for style in sorted(unsure, key=lambda style: trial.concluded[style] == self.concluded.get(style)):
+            if style not in trial.is_likely or _decides(style, evaluation, concluded):
+                concluded |= conclusions_of(evaluation, (style,))
+        return concluded
 
 
 def simulated_flips(
@@ -517,9 +542,9 @@ def simulated_flips(
         searched = pool.map(lambda path: list(trials.flips(path, by_path[path])), numbers)
         flips = [flip for of_path in searched for flip in of_path] + [flip for flip in tried if flip is not None]
         flips.sort(key=lambda flip: rank(flip, trials.now))
-        places = trials.affordable(flips)
+        runs = trials.affordable(flips)
         checked = pool.map(
-            lambda place: trials.asked(flips[place], place) if place in places else trials.unasked(flips[place]),
+            lambda place: trials.asked(flips[place], runs[place]) if place in runs else trials.unasked(flips[place]),
             range(len(flips)),
         )
         flips = [flip for flip in checked if flip is not None]
@@ -546,11 +571,26 @@ def _crossing(at_old: FlipTrial, at_new: FlipTrial, target: float) -> float:
         wanted = math.log(target + _FLOOR)
         if (old - wanted) * (new - wanted) < 0:
             parts.append((wanted - old) / (new - old))
-    return min(0.9, max(0.1, min(parts))) if parts else 0.5
+    return min(parts) if parts else 0.5
 
 
-def _is_far(missed: float, tolerated: float) -> bool:
-    return missed > SURE_OF_MISSES * tolerated or missed < SURE_OF_MEETING * tolerated
+def _past_crossing(part: float, old: float, new: float, wanted: float) -> float:
+    if min(old, new) <= 0:
+        return min(0.9, max(0.1, part))
+    past = PAST * wanted / abs(math.log(new / old))
+    return min(1 - past, max(past, part + past if part < 0.5 else part - past))
+
+
+def _is_far(missed: float, tolerated: float, misses: float, meeting: float) -> bool:
+    return missed > misses * tolerated or missed < meeting * tolerated
+
+
+def _decides(style: Style, evaluation: Evaluation, concluded: Conclusions) -> bool:
+    """Whether what is advised, or whether anything meets the deadline, depends on the conclusion of that style."""
+    either: tuple[Conclusion, ...] = ("meets", "misses")
+    outcomes = [outcome_of(evaluation, {**concluded, style: each}) for each in either]
+    one, other = ((outcome.style, outcome.delivery, outcome.feasible) for outcome in outcomes)
+    return one != other
 
 
 def _between(path: str, old: float, new: float, part: float, *, is_first: bool) -> float:
@@ -559,7 +599,7 @@ def _between(path: str, old: float, new: float, part: float, *, is_first: bool) 
         value = old * (new / old) ** (NEAR_STEP / ratio if is_first and ratio > FAR else part)
     else:
         value = old + (new - old) * part
-    return float(round(value)) if _is_integer(path) else value
+    return float(min(max(old, new) - 1, max(min(old, new) + 1, round(value)))) if _is_integer(path) else value
 
 
 def _is_beyond(now: float, value: float, factor: float) -> bool:

@@ -58,7 +58,7 @@ def test_the_regret_is_said_of_the_style_that_loses_least() -> None:
     )
 
 
-def test_one_long_sample_is_simulated_for_five_that_are_about_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_long_sample_is_simulated_for_several_that_are_about_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole peak is simulated where a backlog gathers in it; the shares of the styles stay as they are up to a few samples."""
     differs = {
         "template": "document_extraction",
@@ -68,8 +68,9 @@ def test_one_long_sample_is_simulated_for_five_that_are_about_as_long(monkeypatc
     runs: list[object] = []
     brief_shares = simulated_samples.brief_shares
     monkeypatch.setattr(simulated_samples, "brief_shares", lambda one: runs.append(one) or brief_shares(one))
+    monkeypatch.setattr(simulated_samples, "MOST_LONG_JOBS", 200_000)
     few, few_runs = samples_of(differs), len(runs)
-    monkeypatch.setattr(simulated_samples, "LONG_ALIKE", 1)
+    monkeypatch.setattr(simulated_samples, "MOST_LONG_JOBS", 2**60)
     all_of_them = samples_of(differs)
     assert few_runs < 0.8 * (len(runs) - few_runs)
     assert sum(few.probability.values()) == pytest.approx(1)
