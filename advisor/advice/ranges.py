@@ -106,7 +106,7 @@ def located(data: Mapping[str, Any], fields: Mapping[str, Leaf]) -> tuple[dict[s
 
 
 def copied_json(value: Any) -> Any:
-    """A copy of all mappings and lists, in a tenth of the time that `copy.deepcopy` takes."""
+    """A copy of all mappings and lists, in a tenth of the time of a deep copy."""
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):

@@ -136,7 +136,7 @@ LIKELY_MISSES, LIKELY_MEETING = 1.6, 0.6
 """The same for a style that decides neither what is advised nor whether anything meets the deadline."""
 FAR, NEAR_STEP = math.log(2.5), math.log(1.5)
 """Flips are near more often than not: a bracket wider than the one factor is cut at the other."""
-PAST = 0.4
+PAST_CROSSING = 0.4
 """How far beyond the estimated crossing the next trial is, as a part of what is narrow."""
 MOST_BREAKS = 3
 _THREADS = 2
@@ -577,7 +577,7 @@ def _crossing(at_old: FlipTrial, at_new: FlipTrial, target: float) -> float:
 def _past_crossing(part: float, old: float, new: float, wanted: float) -> float:
     if min(old, new) <= 0:
         return min(0.9, max(0.1, part))
-    past = PAST * wanted / abs(math.log(new / old))
+    past = PAST_CROSSING * wanted / abs(math.log(new / old))
     return min(1 - past, max(past, part + past if part < 0.5 else part - past))
 
 
