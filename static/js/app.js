@@ -263,6 +263,19 @@
     for (const menu of document.querySelectorAll("details.menu[open]"))
       if (!menu.contains(event.target)) menu.open = false;
   });
+  // An advice that arrives between press and release may move the button away from a pointer that rests: the press counts all the same.
+  let pressed = null;
+  document.addEventListener("pointerdown", ({ target, button, clientX, clientY }) => {
+    const control = button === 0 && target.closest("button");
+    pressed = control && { control, clientX, clientY };
+  });
+  document.addEventListener("pointerup", ({ target, clientX, clientY }) => {
+    const press = pressed;
+    pressed = null;
+    if (!press || press.control.contains(target) || !press.control.isConnected) return;
+    if (Math.hypot(clientX - press.clientX, clientY - press.clientY) < 4) press.control.click();
+  });
+
   // Ctrl+Z takes the last change back, Ctrl+Shift+Z or Ctrl+Y brings it back again; in a text the browser does that itself.
   const TEXT = "textarea, [contenteditable], input:not([type=checkbox], [type=radio], [type=file], [type=submit])";
   document.addEventListener("keydown", (event) => {

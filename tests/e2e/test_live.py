@@ -37,7 +37,7 @@ def run_live(page: Page, speed: str) -> None:
     page.locator("#run-speed-input").fill(speed)
     expect(page.locator("#live-plan")).to_contain_text(f", {speed} times as fast")
     page.get_by_role("button", name="Simulate").click()
-    page.wait_for_url(ENDED)
+    page.wait_for_url(ENDED, timeout=PART_MS)
 
 
 def letters(page: Page) -> Locator:

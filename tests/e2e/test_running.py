@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.e2e.test_main_job import NARROW, begin, field, no_serious_finding, settled_verdict, verdict, visit
+from tests.e2e.test_main_job import ENDED, NARROW, begin, field, no_serious_finding, settled_verdict, verdict, visit
 
 __all__ = ["visit"]
 
@@ -85,3 +85,16 @@ def test_it_is_chosen_without_javascript_too(new_context: Callable[..., BrowserC
         speed(page).fill("2")
         page.get_by_role("button", name="Save and update the advice").click()
         expect(page.locator("#live-plan")).to_contain_text(", 2 times as fast")
+
+
+def test_a_button_that_the_advice_moves_away_under_the_pointer_is_pressed_all_the_same(visit: Page) -> None:
+    begin(visit, "Form classification")
+    simulate = visit.get_by_role("button", name="Simulate")
+    simulate.scroll_into_view_if_needed()
+    box = simulate.bounding_box()
+    assert box is not None
+    visit.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visit.mouse.down()
+    visit.locator("#verdict").evaluate("element => (element.style.paddingBottom = '300px')")
+    visit.mouse.up()
+    visit.wait_for_url(ENDED)
