@@ -11,14 +11,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("advisor", "benchmarks", "core", "docs", "examples", "simulator", "static", "templates", "tests")
+FOLDERS = ("advisor", "benchmarks", "core", "deploy", "docs", "examples", "simulator", "static", "templates", "tests")
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 IN_BACKTICKS = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/**/*.md")
-OF_OTHERS = {"tcp_abort_on_overflow", "tcp_syn_retries"}
-"""Settings of Linux."""
+OF_OTHERS = {
+    "tcp_abort_on_overflow",
+    "tcp_syn_retries",
+    "non_idempotent",
+    "proxy_next_upstream",
+    "ExecStart",
+    "EnvironmentFile",
+}
+"""Settings of Linux, nginx and systemd."""
 
 
 @cache
