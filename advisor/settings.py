@@ -150,6 +150,9 @@ _TLS = not CONFIGURATION.local
 SECURE_SSL_REDIRECT = _TLS
 SESSION_COOKIE_SECURE = _TLS
 CSRF_COOKIE_SECURE = _TLS
+# A browser takes a name with __Host- only over TLS, for this host and all its paths: no other host of the domain can set it.
+SESSION_COOKIE_NAME = "__Host-sessionid" if _TLS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if _TLS else "csrftoken"
 SECURE_HSTS_SECONDS = 31_536_000 if _TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _TLS and CONFIGURATION.hsts_include_subdomains
 SECURE_HSTS_PRELOAD = _TLS and CONFIGURATION.hsts_preload
