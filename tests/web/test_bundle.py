@@ -15,7 +15,6 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from advisor.configuration import ROOT
 from advisor.decisions import stored
 from advisor.decisions.engines import ENGINES
 from advisor.decisions.models import Decision, Run, State, Trace, TraceData
@@ -25,7 +24,7 @@ from advisor.decisions.services.revisions import save_answers, use_trace
 from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User
 from tests.rows import upload_trace
-from tests.sites import own_environment
+from tests.sites import ROOT, own_environment
 from tests.unit.reports.results import live_result
 from tests.web.conftest import MakeRun
 

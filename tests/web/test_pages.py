@@ -14,7 +14,7 @@ from django.urls import reverse
 from plotly.offline import get_plotlyjs_version
 from pytest_django import Settings
 
-from advisor.configuration import ROOT, Configuration
+from advisor.configuration import Configuration
 from advisor.decisions import stored
 from advisor.decisions.errors import TooManyTasks
 from advisor.decisions.models import Decision, Revision, Run, State, Status
@@ -24,6 +24,7 @@ from advisor.teams.models import User, Workspace
 from advisor.web.views import answers, decisions
 from tests.conftest import local_client
 from tests.fakes.engines import a_result
+from tests.sites import ROOT
 from tests.web.conftest import MakeRun
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.configuration import ROOT
+from tests.sites import ROOT
 
 TABLER = ROOT / "static" / "vendor" / "tabler" / "tabler.min.css"
 WHOLE = gzip.decompress((Path(__file__).parent / "tabler-classes.txt.gz").read_bytes()).decode().split()
