@@ -18,7 +18,7 @@ from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.revisions import next_step
 from advisor.decisions.services.run_verdicts import verdict_of_run
 from advisor.decisions.services.runs import plan_run, runs_left
-from advisor.decisions.services.simulated_advice import Awaited, advise_revision
+from advisor.decisions.services.simulated_advice import THREADS, Awaited, advise_revision
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
@@ -76,7 +76,7 @@ def decision_context(
     is_page = not request.htmx  # a fragment leaves the plan of a live run unchanged
     own = own or library_of(decision.workspace)
     answers = revision.answers
-    advised = advise_revision(revision, SAVE_PATIENCE_S)
+    advised = advise_revision(revision, 0.0 if THREADS.is_busy else SAVE_PATIENCE_S)
     groups = groups_of(answers, post, problems, advised.recommendation, own)
     shown = Run.objects.as_advised().without_result()
     last_run = shown.filter(revision__decision=decision).order_by("created_at").last()

@@ -4,6 +4,7 @@ A save stores the advice of the forces and formulas. The whole advice follows in
 it stores it, if the answers are still the same.
 """
 
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -23,6 +24,7 @@ from advisor.advice.templates import TEMPLATES
 from advisor.advice.trials import SearchStopped
 from advisor.decisions import stored
 from advisor.decisions.models import Revision
+from advisor.decisions.services.page_slots import PAGE_SLOTS
 from advisor.decisions.services.recordings import read_stored_trace, recording_of
 from advisor.reports.wording import shown_style
 from core.processes.priority import lower_thread_priority
@@ -33,6 +35,10 @@ from simulator.traces import Trace
 log = structlog.get_logger("advice")
 
 ADVICE_THREADS = 2
+LONGEST_STAND_BACK_S = 2.0
+"""How long a simulation leaves the interpreter to pages that wait."""
+SWITCH_S = 0.0005
+"""Between threads of Python, a tenth of the usual interval."""
 COMPILED_ELSEWHERE_S = 180.0
 """How long the simulator is looked for in the cache, before this process compiles it."""
 MOST_ASKED = 64
@@ -67,8 +73,8 @@ class AdviceThreads:
     """
 
     def __init__(self, threads: int = ADVICE_THREADS) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="advice")
-        self._searches = ThreadPoolExecutor(threads, thread_name_prefix="flips", initializer=lower_thread_priority)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="advice", initializer=_begin_advice)
+        self._searches = ThreadPoolExecutor(threads, thread_name_prefix="flips", initializer=_begin_search)
         self._lock = threading.Lock()
         self._asked: OrderedDict[UUID, _Asked] = OrderedDict()
         self._warming: threading.Thread | None = None
@@ -92,6 +98,13 @@ class AdviceThreads:
             one.stop()
         return future
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether advice that is asked for now waits for other advice before it starts."""
+        with self._lock:
+            waiting = sum(not asked.with_flips and not asked.future.done() for asked in self._asked.values())
+        return PAGE_SLOTS.is_awaited or waiting > ADVICE_THREADS
+
     def submit(self, work: Callable[[], Recommendation]) -> Future[Recommendation]:
         return self._pool.submit(work)
 
@@ -107,6 +120,16 @@ class AdviceThreads:
             if self._warming is None:
                 self._warming = threading.Thread(target=_warm_up, name="load simulator", daemon=True)
                 self._warming.start()
+
+
+def _begin_advice() -> None:
+    """A page gives up the interpreter at each of its queries, and may wait for an interval per thread that simulates to have it back."""
+    sys.setswitchinterval(SWITCH_S)
+
+
+def _begin_search() -> None:
+    _begin_advice()
+    lower_thread_priority()
 
 
 def _warm_up() -> None:
@@ -128,6 +151,7 @@ def _simulated(
     def is_wanted() -> bool:
         return unwanted is None or not unwanted.is_set()
 
+    PAGE_SLOTS.let_pages_go_first(LONGEST_STAND_BACK_S)
     try:
         return recommend_simulated(stored.evaluation_of(answers_json), trace, flips=with_flips, is_wanted=is_wanted)
     except SearchStopped:

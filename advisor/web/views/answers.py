@@ -24,6 +24,7 @@ from advisor.decisions.errors import StaleVersion, UploadTooLarge
 from advisor.decisions.models import Decision, RecordingUpload, Revision, Run
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.library import library_of
+from advisor.decisions.services.page_slots import PAGE_SLOTS
 from advisor.decisions.services.recordings import (
     benchmark_of_upload,
     columns_of_upload,
@@ -182,11 +183,12 @@ def edits_answers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
 @require_POST
 @edits_answers
 def save_typed(edit: AnswersEdit) -> HttpResponseBase:
-    save_run_options(edit.request, edit.decision)
-    edit.post, edit.chosen = apply_certainty_choices(edit.request.POST, edit.before.answers)
-    after = edit.save(edit.post, always=CREATE in edit.post)
-    options = RunOptions.from_mapping(edit.request.POST)
-    return edit.not_started(after, options) if options.errors else edit.saved(after)
+    with PAGE_SLOTS.slot():
+        save_run_options(edit.request, edit.decision)
+        edit.post, edit.chosen = apply_certainty_choices(edit.request.POST, edit.before.answers)
+        after = edit.save(edit.post, always=CREATE in edit.post)
+        options = RunOptions.from_mapping(edit.request.POST)
+        return edit.not_started(after, options) if options.errors else edit.saved(after)
 
 
 @require_POST
