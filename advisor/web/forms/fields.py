@@ -133,6 +133,11 @@ class Field:
         return self.library.profiles.get(self.text) if self.question.kind == "profile" else None
 
     @property
+    def is_independent(self) -> bool:
+        """Whether its HTML follows from it alone: not from the library, nor from the decision's recording."""
+        return self.question.kind not in ("hops", "profile") and self.question.path != "volume.trace"
+
+    @property
     def checked(self) -> bool:
         return self.text == "on"
 
