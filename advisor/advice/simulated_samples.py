@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from advisor.advice.answer_vectors import AnswerVectors
-from advisor.advice.answers import LEAVES, Answers, answers_from
+from advisor.advice.answers import LEAVES, Answers
 from advisor.advice.brief_runs import brief_jobs, brief_shares
 from advisor.advice.contract import Style
 from advisor.advice.decision import Conclusions
@@ -112,7 +112,7 @@ def _drawn(answers: Answers, base: AnswerVectors, vectors: AnswerVectors, row: i
     }
     try:
         evaluation = Evaluation.from_answers(
-            answers_from(merge_mappings(answers.model_dump(), nested(_known(answers, differs))))
+            Answers.parse(merge_mappings(answers.model_dump(), nested(_known(answers, differs))))
         )
         return _Drawn(evaluation, brief_jobs(evaluation))
     except InvalidInput:
