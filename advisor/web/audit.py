@@ -100,6 +100,9 @@ CHANGE_ACTIONS = {
 }
 """Of requests that change something."""
 
+TYPING = ("save-answers", "undo-answers", "redo-answers")
+"""One request a keystroke; the revisions say what was changed. Again within an hour, it is not recorded again."""
+
 ADDRESS_WITH_SECRET = ("shared", "shared-picture", "first-administrator")
 
 
@@ -171,7 +174,7 @@ def _record(request: HttpRequest, action: str) -> None:
             subject,
             path="" if name in ADDRESS_WITH_SECRET else request.path,
             api_key=f"{key.name} …{key.hint}" if key else "",
-            is_read=request.method == "GET",
+            is_once_an_hour=request.method == "GET" or name in TYPING,
         )
     except DatabaseError:
         log.exception("The audit log could not be written: account %s %s %s", user and user.pk, action, subject.title)

@@ -91,6 +91,15 @@ def test_reading_again_within_an_hour_is_one_row(client: Client, vera: User, dec
     assert reads.count() == 2
 
 
+def test_typing_is_one_row_an_hour(client: Client, alice: User, decision: Decision) -> None:
+    client.force_login(alice)
+    for rate in ("1", "12", "12.5"):
+        version = Decision.objects.get(pk=decision.pk).draft_version
+        answer = {"volume.mean_rate_per_s": rate, "version": str(version)}
+        assert client.post(reverse("save-answers", args=[decision.pk]), answer).status_code < 400
+    assert events().count(("alice", "changed the answers", decision.title)) == 1
+
+
 def test_a_reader_of_a_share_link_is_recorded_without_the_link(client: Client, decision: Decision, user: User) -> None:
     _, token = create_share_link(decision.latest(), user, 7)
     assert Client(SERVER_NAME="localhost").get(reverse("shared", args=[token])).status_code == 200

@@ -14,7 +14,7 @@ from structlog.contextvars import get_contextvars
 from advisor.teams.models import AuditEvent, User
 from advisor.teams.throttle import connection_address
 
-READ_AGAIN_AFTER = timedelta(hours=1)
+RECORDED_AGAIN_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ def record_event(
     *,
     path: str = "",
     api_key: str = "",
-    is_read: bool = False,
+    is_once_an_hour: bool = False,
 ) -> None:
-    """Add a row; of the same reading within an hour there is one."""
+    """Add a row, unless there is the same one within the last hour and one is enough."""
     fields: dict[str, Any] = {
         "action": action[:60],
         "actor": user,
@@ -43,7 +43,7 @@ def record_event(
         "path": path[:200],
         "address": connection_address(request),
     }
-    if is_read and AuditEvent.objects.filter(at__gt=timezone.now() - READ_AGAIN_AFTER, **fields).exists():
+    if is_once_an_hour and AuditEvent.objects.filter(at__gt=timezone.now() - RECORDED_AGAIN_AFTER, **fields).exists():
         return
     AuditEvent.objects.create(
         actor_name=user.get_username()[:150] if user else "",
