@@ -27,11 +27,13 @@ OWN_FILES = (
 def make_private(data: Path) -> None:
     """Let only its owner read the data folder and what Crossover writes to it, in this process and its children.
 
-    Files of other users in it, and a folder that all accounts share (/tmp), keep their permissions.
+    Files of other users in it keep their permissions, and so does a folder that all accounts share (/tmp) or that is
+    another user's, as a volume of Kubernetes is.
     """
     os.umask(0o077)
     data.mkdir(parents=True, exist_ok=True)
-    if not data.stat().st_mode & stat.S_ISVTX:
+    status = data.stat()
+    if not status.st_mode & stat.S_ISVTX and os.geteuid() in (0, status.st_uid):
         _close(data)
     for own in (path for pattern in OWN_FILES for path in data.glob(pattern)):
         for path in [own, *own.rglob("*")]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import uvicorn
 from django.conf import settings
+from django.urls import get_resolver
 
 from advisor.configuration import Configuration
 from advisor.decisions.services.simulated_advice import THREADS
@@ -21,6 +22,8 @@ class Command(ChildCommand):
         )
 
     def serve(self, options: dict[str, Any]) -> None:
+        # A version whose pages cannot be loaded ends here, before a proxy sends it requests.
+        get_resolver().check()
         THREADS.begin_warming()
         serve(socket.socket(fileno=options["fd"]), settings.CONFIGURATION, options["grace"])
 
