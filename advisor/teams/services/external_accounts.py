@@ -83,10 +83,11 @@ def _follow_groups(user: User, groups: set[str]) -> None:
     for group, workspace_id, name in settings.CONFIGURATION.roles_of_groups:
         role = Role(name) if group in groups else None
         wanted[workspace_id] = max(wanted.get(workspace_id), role, key=lambda each: RANKS.index(each) if each else -1)
-    for workspace in Workspace.objects.filter(pk__in=wanted):
+    known = Workspace.objects.in_bulk(wanted)
+    for workspace in known.values():
         lock_workspace(workspace)
         _set_role(user, workspace, wanted[workspace.pk])
-    if unknown := set(wanted) - set(Workspace.objects.filter(pk__in=wanted).values_list("pk", flat=True)):
+    if unknown := wanted.keys() - known.keys():
         log.warning("CROSSOVER_OIDC_GROUPS names workspaces that do not exist: %s", sorted(map(str, unknown)))
 
 
