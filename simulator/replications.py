@@ -39,6 +39,7 @@ from simulator.resampling import first_of, resample_durations, resample_trace
 from simulator.result import SoFar
 from simulator.scenario import Scenario
 from simulator.services import ExponentialService
+from simulator.stopping import Stopped, current_wish
 from simulator.tally import FineTally, Tally, missed_of, tally_of
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
@@ -78,10 +79,6 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
-
-
-class Stopped(Exception):
-    """The run was asked to stop; its replications end at their next slice."""
 
 
 class EndlessRun(RuntimeError):
@@ -173,7 +170,7 @@ class Runner:
         self.rows = recorded_of(self.trace, self.drawn, self.scenario.backlog_jobs)
         self.tallies = {design: [] for design in self.designs or designs_of(self.scenario)}
         self.resampled = {design: [] for design in self.tallies}
-        self._stop = threading.Event()
+        self._stop, self._is_wanted = threading.Event(), current_wish()
         self._jobs = max(1, jobs_of(self.scenario, self.trace))
         self._done: dict[tuple[str, int], float] = {}
         self._checkpoints = {design: Checkpoints() for design in self.tallies}
@@ -354,7 +351,7 @@ class Runner:
         most, budget = (min(most, EVENTS_BETWEEN_LOOKS), EVENTS_BETWEEN_LOOKS) if is_watched else (most, FIRST_BUDGET)
         bounds = _Bounds.from_scenario(self.scenario, design, m)
         while True:
-            if self._stop.is_set():
+            if self._stop.is_set() or not self._is_wanted():
                 raise Stopped
             began, before = time.perf_counter(), int(m["events"])
             status = loop(state.machine, budget)

@@ -48,7 +48,7 @@ from advisor.advice.raised_limits import find_raised_limits, is_raisable
 from advisor.advice.rules import CONSTRAINTS, RULES, Rule
 from advisor.advice.runbooks import with_runbooks
 from advisor.advice.simulated_samples import simulate_samples
-from advisor.advice.trials import IsWanted, simulated_flips
+from advisor.advice.trials import simulated_flips
 from advisor.advice.uncertainty import probabilities, settling_flip
 from advisor.advice.variations import changed
 from advisor.advice.warning_effects import find_warnings
@@ -112,13 +112,11 @@ def advise(answers: Answers, *, flips: bool = True, trace: Trace | None = None) 
     return recommend_simulated(Evaluation.from_answers(answers), trace, flips=flips)
 
 
-def recommend_simulated(
-    evaluation: Evaluation, trace: Trace | None = None, *, flips: bool = True, is_wanted: IsWanted = lambda: True
-) -> Recommendation:
+def recommend_simulated(evaluation: Evaluation, trace: Trace | None = None, *, flips: bool = True) -> Recommendation:
     """The whole advice for these answers. If they cannot be simulated, the formulas decide, and it says why.
 
     Raises:
-        SearchStopped: once `is_wanted` says no, during the search for flips.
+        Stopped: once the advice is no longer wanted (`stops_unless`).
     """
     evidence: Evidence | None = None
     plan: DesignPlan | None = None
@@ -131,7 +129,7 @@ def recommend_simulated(
             why = refusal_sentence(error)
     planned = with_planned_retries(evaluation, plan)
     raised = find_raised_limits(planned, evidence) if evidence is not None else None
-    recommendation = recommend(evaluation, evidence, plan, flips=flips, is_wanted=is_wanted, raised=raised)
+    recommendation = recommend(evaluation, evidence, plan, flips=flips, raised=raised)
     return recommendation if evidence is not None else recommendation.model_copy(update={"unsimulated": why})
 
 
@@ -141,7 +139,6 @@ def recommend(
     simulated: DesignPlan | None = None,
     *,
     flips: bool = True,
-    is_wanted: IsWanted = lambda: True,
     raised: RaisedLimits | None = None,
 ) -> Recommendation:
     """The advice for these answers: decided by the evidence and the forces, explained in their numbers.
@@ -154,12 +151,12 @@ def recommend(
     answers, facts, point = evaluation.answers, evaluation.facts, evaluation.point
     raisable = None if evidence is None or answers.volume.trace is not None else is_raisable(raised)
     decision = decide_style(evaluation, evidence, raisable=raisable)
-    found_flips = _flips(evaluation, evidence, is_wanted, raisable) if flips else ()
+    found_flips = _flips(evaluation, evidence, raisable) if flips else ()
     if evaluation is not given:
         found_flips = tuple(flip for flip in found_flips if flip.field not in RETRIES)
     sampled, regret = probabilities(evaluation), None
     if flips and evidence is not None and answers.volume.trace is None:
-        simulated_styles = simulate_samples(evaluation, is_wanted)
+        simulated_styles = simulate_samples(evaluation)
         if simulated_styles is not None:
             sampled, regret = simulated_styles[:2], simulated_styles.regret
     doubts = find_doubts(answers, decision, found_flips, sampled[0] if sampled else None) if evidence else ()
@@ -223,13 +220,11 @@ def recommend(
     )
 
 
-def _flips(
-    evaluation: Evaluation, evidence: Evidence | None, is_wanted: IsWanted, raisable: bool | None
-) -> tuple[Flip, ...]:
+def _flips(evaluation: Evaluation, evidence: Evidence | None, raisable: bool | None) -> tuple[Flip, ...]:
     """Of a recording the rules' alone: each trial would replay the whole of it."""
     if evidence is None or evaluation.answers.volume.trace is not None:
         return find_flips(evaluation)
-    return simulated_flips(evaluation, evidence, is_wanted, raisable=raisable)
+    return simulated_flips(evaluation, evidence, raisable=raisable)
 
 
 def _as_strong_as(

@@ -1,8 +1,6 @@
 """Ranges and "don't know" by simulation: a short run of each design for each sample, with the same requests."""
 
 import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +12,11 @@ from advisor.advice.contract import Style
 from advisor.advice.decision import Conclusions
 from advisor.advice.evaluation import ALL_STYLES, Codes, Evaluation, decide
 from advisor.advice.template_merge import merge_mappings
-from advisor.advice.trials import SearchStopped, outcome_of
+from advisor.advice.trials import outcome_of
 from advisor.advice.uncertainty import matters_most, sampled
 from core.errors import InvalidInput
 from core.paths import nested, value_at
+from simulator.stopping import require_wanted, wanted_pool
 
 MOST_SAMPLES = 200
 LONG_JOBS, MOST_LONG_JOBS = 15_000, 1_500_000
@@ -48,11 +47,11 @@ class _Sample(NamedTuple):
     in_time: dict[Style, float]
 
 
-def simulate_samples(evaluation: Evaluation, is_wanted: Callable[[], bool]) -> SampledStyles | None:
+def simulate_samples(evaluation: Evaluation) -> SampledStyles | None:
     """None without ranges, or if the runs would take too long.
 
     Raises:
-        SearchStopped: once `is_wanted` says no; it is asked before each sample.
+        Stopped: once they are no longer wanted (`stops_unless`).
     """
     if not evaluation.answers.uncertain:
         return None
@@ -67,11 +66,10 @@ def simulate_samples(evaluation: Evaluation, is_wanted: Callable[[], bool]) -> S
     simulated = _simulated_for(np.array([each.jobs for each in drawn]))
 
     def run(row: int) -> _Sample:
-        if not is_wanted():
-            raise SearchStopped
+        require_wanted()
         return _simulate(drawn[row])
 
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="samples") as pool:
+    with wanted_pool(_THREADS, "samples") as pool:
         by_row = dict(zip(rows := np.unique(simulated).tolist(), pool.map(run, rows), strict=True))
     by_formulas, samples = decide(vectors).style, [by_row[row] for row in simulated.tolist()]
     styles = np.array(

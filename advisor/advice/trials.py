@@ -1,8 +1,7 @@
 """Flips found with the kernel: the nearest value of each answer at which the advice changes, and what the evidence says there."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from simulator.conclusions import wanted_share
 from simulator.experiment import BriefShare
 from simulator.plan import EVENT_DRIVEN, HYBRID
 from simulator.result import Conclusion
+from simulator.stopping import require_wanted, wanted_pool
 
 MOVE_ALONG = ("processing.p50_s", "processing.p99_s")
 """p95 takes them along."""
@@ -143,12 +143,6 @@ _THREADS = 2
 _FLOOR = 1e-4
 """Shares of missed requests are compared as logarithms from here on."""
 
-IsWanted = Callable[[], bool]
-
-
-class SearchStopped(Exception):
-    pass
-
 
 class FlipTrial(NamedTuple):
     """What short runs show at one value."""
@@ -183,11 +177,10 @@ class Trials:
         self,
         evaluation: Evaluation,
         evidence: Evidence,
-        is_wanted: IsWanted = lambda: True,
         *,
         raisable: bool | None = None,
     ) -> None:
-        self.evaluation, self.answers, self.is_wanted = evaluation, evaluation.answers, is_wanted
+        self.evaluation, self.answers = evaluation, evaluation.answers
         self.concluded: Conclusions = {style: each.conclusion for style, each in evidence.styles.items()}
         self.raisable = raisable
         self.now = self._outcome(evaluation, self.concluded, raisable)
@@ -202,9 +195,8 @@ class Trials:
         self._plain = self._scenario.provider.slowdown is None and self._scenario.provider.pacing == "paced"
 
     def at(self, path: str, value: Any) -> FlipTrial | None:
-        """None if the answers are not valid there. Raises SearchStopped once the search is no longer wanted."""
-        if not self.is_wanted():
-            raise SearchStopped
+        """None if the answers are not valid there. Raises Stopped once the search is no longer wanted."""
+        require_wanted()
         unchanged = self._unchanged(path, value)
         try:
             evaluation = Evaluation.from_answers(changed(self.answers, path, value))
@@ -486,8 +478,7 @@ class Trials:
 
     def _by_evidence(self, path: str, value: Any, *, unresolved: bool = False) -> FlipOutcome | None:
         """None if the answers are not valid there, or if a style is unresolved that is not so now, and that counts for nothing."""
-        if not self.is_wanted():
-            raise SearchStopped
+        require_wanted()
         try:
             evaluation = Evaluation.from_answers(changed(self.answers, path, value))
             same = scenario_of(evaluation) == self._scenario
@@ -515,16 +506,14 @@ class Trials:
         return concluded
 
 
-def simulated_flips(
-    evaluation: Evaluation, evidence: Evidence, is_wanted: IsWanted = lambda: True, *, raisable: bool | None = None
-) -> tuple[Flip, ...]:
+def simulated_flips(evaluation: Evaluation, evidence: Evidence, *, raisable: bool | None = None) -> tuple[Flip, ...]:
     """Flips of style and feasibility first, then of delivery, then of strength; the nearest of each first. None if a cycle is too long to try.
 
     Raises:
-        SearchStopped: once `is_wanted` says no; it is asked before each trial.
+        Stopped: once it is no longer wanted (`stops_unless`).
     """
     try:
-        trials, jobs = Trials(evaluation, evidence, is_wanted, raisable=raisable), brief_jobs(evaluation)
+        trials, jobs = Trials(evaluation, evidence, raisable=raisable), brief_jobs(evaluation)
     except InvalidInput:
         return ()
     of_forces = find_flips(
@@ -537,7 +526,7 @@ def simulated_flips(
     by_path = {path: [flip for flip in of_forces if flip.field == path] for path in numbers}
     others = [flip for flip in of_forces if flip.field not in (*numbers, *choices, *MOVE_ALONG)]
     others += [flip for path in choices for flip in trials.others(path)]
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="flips") as pool:
+    with wanted_pool(_THREADS, "flips") as pool:
         tried = pool.map(trials.tried, others)
         searched = pool.map(lambda path: list(trials.flips(path, by_path[path])), numbers)
         flips = [flip for of_path in searched for flip in of_path] + [flip for flip in tried if flip is not None]

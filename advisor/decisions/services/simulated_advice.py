@@ -8,8 +8,10 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -21,7 +23,6 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import recommend, recommend_simulated
 from advisor.advice.templates import TEMPLATES
-from advisor.advice.trials import SearchStopped
 from advisor.decisions import stored
 from advisor.decisions.models import Revision
 from advisor.decisions.services.page_slots import PAGE_SLOTS
@@ -30,6 +31,7 @@ from advisor.reports.wording import shown_style
 from core.processes.priority import lower_thread_priority
 from simulator.kernel.compiled import is_cached
 from simulator.replications import is_warm, warm
+from simulator.stopping import Stopped, require_wanted, stops_unless
 from simulator.traces import Trace
 
 log = structlog.get_logger("advice")
@@ -52,22 +54,36 @@ class Advised(NamedTuple):
     """What the whole advice waits for; empty if this is it."""
 
 
-class _Asked(NamedTuple):
-    answers_json: str
-    with_flips: bool
+@dataclass
+class Asked:
+    revision: Revision
     future: Future[Recommendation]
     unwanted: threading.Event
+    waiting: int = 0
+    """Requests that wait for it now."""
+    needed: int = 0
+    """Those of them that wait for as long as it takes."""
 
-    def is_for(self, revision: Revision, with_flips: bool) -> bool:
-        return self.answers_json == revision.answers_json and self.with_flips == with_flips
+    def is_replaced_by(self, revision: Revision) -> bool:
+        """By other answers of the same revision, or of a later one of the same decision; not if a request cannot do without it."""
+        mine = self.revision
+        if mine.pk == revision.pk:
+            return not self.needed and mine.answers_json != revision.answers_json
+        is_earlier = mine.decision_id == revision.decision_id and _place(mine) < _place(revision)
+        return is_earlier and not self.waiting and not self.future.done()
 
     def stop(self) -> None:
         self.unwanted.set()
         self.future.cancel()
 
 
+def _place(revision: Revision) -> int:
+    """Among the revisions of its decision; that of a template, of which no decision is made yet, is before all of them."""
+    return 0 if revision.decision._state.adding else revision.number
+
+
 class AdviceThreads:
-    """At most one simulation for each revision: one of answers that have changed meanwhile does not start any more.
+    """At most one simulation for each revision, with flips and without: that of answers that have changed meanwhile is given up.
 
     Advice that someone waits for at a keystroke has threads of its own, ahead of the search for flips, which takes seconds.
     """
@@ -76,43 +92,60 @@ class AdviceThreads:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="advice", initializer=_begin_advice)
         self._searches = ThreadPoolExecutor(threads, thread_name_prefix="flips", initializer=_begin_search)
         self._lock = threading.Lock()
-        self._asked: OrderedDict[UUID, _Asked] = OrderedDict()
+        self._asked: OrderedDict[tuple[UUID, bool, str], Asked] = OrderedDict()
         self._warming: threading.Thread | None = None
 
-    def ask(self, revision: Revision, *, with_flips: bool) -> Future[Recommendation]:
+    def result(self, revision: Revision, patience_s: float | None, *, with_flips: bool) -> Recommendation:
+        """Raises TimeoutError, and CancelledError if the answers have changed meanwhile; without a limit to the patience they may change."""
+        asked = self.ask(revision, with_flips=with_flips)
+        with self._waiting(asked, is_needed=patience_s is None):
+            return asked.future.result(patience_s)
+
+    @contextmanager
+    def _waiting(self, asked: Asked, *, is_needed: bool) -> Iterator[None]:
         with self._lock:
-            known = self._asked.get(revision.pk)
-            if known is not None and known.is_for(revision, with_flips) and not known.future.cancelled():
-                return known.future
+            asked.waiting, asked.needed = asked.waiting + 1, asked.needed + is_needed
+        try:
+            yield
+        finally:
+            with self._lock:
+                asked.waiting, asked.needed = asked.waiting - 1, asked.needed - is_needed
+
+    def ask(self, revision: Revision, *, with_flips: bool) -> Asked:
+        key = (revision.pk, with_flips, revision.answers_json)
+        with self._lock:
+            known = self._asked.get(key)
+            if known is not None and not known.future.cancelled():
+                return known
         trace, unwanted = recording_of(revision), threading.Event()
         recorded = read_stored_trace(trace) if trace else None
         pool = self._searches if with_flips else self._pool
-        future = pool.submit(_simulated, revision.answers_json, recorded, with_flips, unwanted)
+        asked = Asked(
+            revision, pool.submit(_simulated, revision.answers_json, recorded, with_flips, unwanted), unwanted
+        )
         with self._lock:
-            replaced = self._asked.pop(revision.pk, None)
-            self._asked[revision.pk] = _Asked(revision.answers_json, with_flips, future, unwanted)
-            dropped = [replaced] if replaced else []
+            dropped = [self._asked.pop(key) for key, one in [*self._asked.items()] if one.is_replaced_by(revision)]
+            self._asked[key] = asked
             while len(self._asked) > MOST_ASKED:
                 dropped.append(self._asked.popitem(last=False)[1])
         for one in dropped:
             one.stop()
-        return future
+        return asked
 
     @property
     def is_busy(self) -> bool:
         """Whether advice that is asked for now waits for other advice before it starts."""
         with self._lock:
-            waiting = sum(not asked.with_flips and not asked.future.done() for asked in self._asked.values())
+            waiting = sum(not flips and not asked.future.done() for (_, flips, _), asked in self._asked.items())
         return PAGE_SLOTS.is_awaited or waiting > ADVICE_THREADS
 
     def submit(self, work: Callable[[], Recommendation]) -> Future[Recommendation]:
         return self._pool.submit(work)
 
-    def forget(self, revision: Revision) -> None:
+    def forget(self, revision: Revision, *, with_flips: bool) -> None:
+        """Its result, once it is stored."""
         with self._lock:
-            known = self._asked.get(revision.pk)
-            if known is not None and known.answers_json == revision.answers_json and known.future.done():
-                del self._asked[revision.pk]
+            self._asked.pop((revision.pk, with_flips, revision.answers_json), None)
 
     def begin_warming(self) -> None:
         """Load or compile the simulator in the background, once."""
@@ -146,15 +179,17 @@ def _warm_up() -> None:
 def _simulated(
     answers_json: str, trace: Trace | None, with_flips: bool, unwanted: threading.Event | None = None
 ) -> Recommendation:
-    """Raises CancelledError if the answers have changed during the search for flips."""
+    """Raises CancelledError if the answers have changed meanwhile."""
 
     def is_wanted() -> bool:
         return unwanted is None or not unwanted.is_set()
 
     PAGE_SLOTS.let_pages_go_first(LONGEST_STAND_BACK_S)
     try:
-        return recommend_simulated(stored.evaluation_of(answers_json), trace, flips=with_flips, is_wanted=is_wanted)
-    except SearchStopped:
+        with stops_unless(is_wanted):
+            require_wanted()
+            return recommend_simulated(stored.evaluation_of(answers_json), trace, flips=with_flips)
+    except Stopped:
         raise CancelledError from None
 
 
@@ -220,23 +255,22 @@ def complete_recommendation(revision: Revision) -> Recommendation:
         return revision.recommendation
     try:
         return _settled(revision, None, with_flips=True)
-    except CancelledError:  # its answers have been changed since it was read
+    except CancelledError:  # its answers had been changed before it asked
         trace = recording_of(revision)
         return _simulated(revision.answers_json, read_stored_trace(trace) if trace else None, with_flips=True)
 
 
 def _settled(revision: Revision, patience_s: float | None, *, with_flips: bool) -> Recommendation:
     """Raises TimeoutError, and CancelledError if the answers have changed meanwhile."""
-    future = THREADS.ask(revision, with_flips=with_flips)
     try:
-        recommendation = future.result(patience_s)
+        recommendation = THREADS.result(revision, patience_s, with_flips=with_flips)
     except (TimeoutError, CancelledError):
         raise
     except Exception:
         log.exception("The simulation of answers failed")
         return revision.recommendation.model_copy(update={"unsimulated": FAILED, "flips_awaited": False})
     _store(revision, recommendation)
-    THREADS.forget(revision)
+    THREADS.forget(revision, with_flips=with_flips)
     return recommendation
 
 

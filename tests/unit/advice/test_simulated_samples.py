@@ -9,8 +9,8 @@ from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.simulated_samples import SampledStyles, simulate_samples
-from advisor.advice.trials import SearchStopped
 from advisor.reports.wording import regret_sentence
+from simulator.stopping import Stopped, stops_unless
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def _few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def samples_of(differs: dict[str, Any]) -> SampledStyles:
-    samples = simulate_samples(Evaluation.from_answers(answers_from(differs)), lambda: True)
+    samples = simulate_samples(Evaluation.from_answers(answers_from(differs)))
     assert samples is not None
     return samples
 
@@ -44,11 +44,10 @@ def test_both_styles_show_up_in_a_range_across_the_limit_of_the_synchronous_desi
 
 
 def test_without_ranges_there_is_nothing_to_sample_and_a_search_that_no_one_wants_stops() -> None:
-    assert simulate_samples(Evaluation.from_answers(answers_from({})), lambda: True) is None
-    with pytest.raises(SearchStopped):
-        simulate_samples(
-            Evaluation.from_answers(answers_from({"caller": {"deadline_s": {"low": 20, "high": 40}}})), lambda: False
-        )
+    assert simulate_samples(Evaluation.from_answers(answers_from({}))) is None
+    ranges = Evaluation.from_answers(answers_from({"caller": {"deadline_s": {"low": 20, "high": 40}}}))
+    with stops_unless(lambda: False), pytest.raises(Stopped):
+        simulate_samples(ranges)
 
 
 def test_the_regret_is_said_of_the_style_that_loses_least() -> None:

@@ -1,10 +1,12 @@
 """Advice with its evidence, which follows the saved answers."""
 
 import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
 from advisor.advice.contract import Recommendation
+from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.decisions.models import Decision, Revision
 from advisor.decisions.services import simulated_advice
@@ -12,6 +14,7 @@ from advisor.decisions.services.revisions import freeze_revision, save_answers
 from advisor.decisions.services.simulated_advice import AdviceThreads, advise_revision, complete_recommendation
 from advisor.teams.models import User
 from core.errors import InvalidInput, Problem
+from simulator.stopping import require_wanted
 from tests.fakes.held_simulations import HeldSimulations
 
 pytestmark = pytest.mark.simulated_advice
@@ -62,6 +65,62 @@ def test_a_simulation_of_answers_that_have_changed_meanwhile_does_not_begin(
         advise_revision(retyped(decision, user, rate_per_s))
     simulations.release()
     assert simulations.simulated == [5.0]
+
+
+def test_a_simulation_that_is_under_way_is_given_up_once_its_answers_have_changed(
+    decision: Decision, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And leaves its thread to that of the new answers, which would wait for ever otherwise."""
+    begun, older = threading.Event(), decision.latest()
+
+    def simulated(evaluation: Evaluation, *_: object, **__: object) -> Recommendation:
+        while evaluation.answers == older.answers:
+            begun.set()
+            require_wanted()
+        return older.recommendation
+
+    monkeypatch.setattr(simulated_advice, "recommend_simulated", simulated)
+    threads = AdviceThreads(1)
+    replaced = threads.ask(older, with_flips=False).future
+    assert begun.wait(30)
+    assert threads.result(retyped(decision, user, 3.0), 30, with_flips=False) == older.recommendation
+    with pytest.raises(CancelledError):
+        replaced.result(30)
+
+
+def test_what_another_request_cannot_do_without_is_simulated_although_the_answers_have_changed(
+    decision: Decision, user: User, simulations: HeldSimulations
+) -> None:
+    """A report of the answers of before, for example: it would have to begin again."""
+    older = decision.latest()
+    with ThreadPoolExecutor(1) as pool:
+        report = pool.submit(simulated_advice.THREADS.result, older, None, with_flips=True)
+        while not simulations.held:
+            pass
+        advise_revision(older)
+        advise_revision(retyped(decision, user, 3.0))
+        simulations.release()
+        assert report.result(30).evidence is not None
+    assert simulations.simulated == [older.answers.volume.mean_rate_per_s, 3.0]
+
+
+def test_what_an_earlier_revision_searches_for_is_given_up_unless_a_request_waits_for_it(
+    decision: Decision, user: User, simulations: HeldSimulations
+) -> None:
+    earlier = decision.latest()
+    freeze_revision(earlier)
+    search = simulated_advice.THREADS.ask(earlier, with_flips=True).future
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(simulated_advice.THREADS.result, earlier, 30.0, with_flips=False)
+        while len(simulations.held) < 2:
+            pass
+        later = retyped(decision, user, 3.0)
+        assert later.pk != earlier.pk
+        advise_revision(later)
+        assert search.cancelled()
+        simulations.release()
+        assert page.result(30).evidence is not None
+    assert simulations.simulated == [earlier.answers.volume.mean_rate_per_s, 3.0]
 
 
 @pytest.mark.parametrize(
@@ -141,8 +200,8 @@ def test_advice_at_a_keystroke_waits_for_no_search_for_flips(
     advised = decision.latest().recommendation
     monkeypatch.setattr(simulated_advice, "_simulated", simulated)
     threads = AdviceThreads(1)
-    others = [Revision(decision=decision, answers_json=decision.latest().answers_json) for _ in range(3)]
-    searches = [threads.ask(one, with_flips=True) for one in others]
-    assert threads.ask(decision.latest(), with_flips=False).result(30) == advised
+    others = [Revision(decision=decision, number=1, answers_json=decision.latest().answers_json) for _ in range(3)]
+    searches = [threads.ask(one, with_flips=True).future for one in others]
+    assert threads.ask(decision.latest(), with_flips=False).future.result(30) == advised
     ended.set()
     assert all(search.result(30) == advised for search in searches)

@@ -1,0 +1,45 @@
+"""Runs that are no longer wanted: they are given up at their next slice."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+IsWanted = Callable[[], bool]
+
+
+def _always() -> bool:
+    return True
+
+
+_current: ContextVar[IsWanted] = ContextVar("is_wanted", default=_always)
+
+
+class Stopped(Exception):
+    """A run was asked to stop, or is no longer wanted; its replications end at their next slice."""
+
+
+@contextmanager
+def stops_unless(is_wanted: IsWanted) -> Iterator[None]:
+    """Runs that this thread makes meanwhile, and those of its `wanted_pool`, raise Stopped once that says no."""
+    token = _current.set(is_wanted)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_wish() -> IsWanted:
+    """Whether what this thread runs is still wanted: for other threads that run a part of it."""
+    return _current.get()
+
+
+def require_wanted() -> None:
+    """Raise Stopped once what this thread runs is no longer wanted."""
+    if not _current.get()():
+        raise Stopped
+
+
+def wanted_pool(threads: int, name: str) -> ThreadPoolExecutor:
+    """Threads whose runs are wanted as long as those of this thread."""
+    return ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_current.set, initargs=(_current.get(),))
