@@ -264,11 +264,22 @@ class Configuration(BaseSettings):
         return self.data / "logs"
 
     def signing_key(self) -> str:
-        """The secret key given, or the one made at the first start and kept in the data folder, readable by its owner alone."""
+        """The secret key given, or the one made at the first start and kept in the data folder, readable by its owner alone.
+
+        Raises:
+            Misconfigured: where the data folder cannot be written to.
+        """
         if self.secret_key is not None:
             return self.secret_key.get_secret_value()
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return kept_secret(self.data / "secret-key", 64)
+        try:
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return kept_secret(self.data / "secret-key", 64)
+        except OSError as error:
+            raise Misconfigured(f"CROSSOVER_DATA: {not_writable_sentence(self.data, error)}") from error
+
+
+def not_writable_sentence(data: Path, error: OSError) -> str:
+    return f"{data} cannot be used as the data folder: {error.strerror}. Choose a folder that this user may write to."
 
 
 def kept_secret(path: Path, random_bytes: int) -> str:

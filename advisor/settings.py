@@ -79,6 +79,10 @@ TEMPLATES = [
 ]
 
 
+LOCK_PATIENCE_S = 4
+"""How long a write waits while another one holds SQLite's lock, before the page says that the database is busy."""
+
+
 def _database() -> dict[str, Any]:
     if CONFIGURATION.database_url:
         return dict(dj_database_url.parse(CONFIGURATION.database_url, conn_max_age=60, conn_health_checks=True))
@@ -86,7 +90,7 @@ def _database() -> dict[str, Any]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": CONFIGURATION.data / "crossover.sqlite3",
         "OPTIONS": {
-            "timeout": 20,
+            "timeout": LOCK_PATIENCE_S,
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
         },

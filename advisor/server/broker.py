@@ -9,6 +9,7 @@ from urllib.parse import quote
 import redis
 
 from advisor.configuration import Configuration
+from advisor.server.status import SAFE_POLICY
 from advisor.server.supervisor import Child
 from core.errors import CannotRun
 from core.processes.child_process import make_private_folder
@@ -79,5 +80,5 @@ def wait_for_safe_broker(url: str, patience_s: float, has_ended: Callable[[], bo
     wait_for_broker(url, patience_s, has_ended=has_ended)
     with redis.Redis.from_url(url) as connection:
         policy = str(connection.info("memory").get("maxmemory_policy", "noeviction"))
-    if policy != "noeviction":
+    if policy != SAFE_POLICY:
         raise CannotRun(EVICTION_SENTENCE.format(policy=policy))

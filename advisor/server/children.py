@@ -49,6 +49,11 @@ def worker_pids(supervisor: Supervisor) -> Mapping[str, int]:
     return {child.label: child.pid for child in supervisor.children if isinstance(child, WorkerChild) and child.pid}
 
 
+def worker_exits(supervisor: Supervisor) -> Mapping[int, str]:
+    """How each worker process that ended last has ended, by its process id."""
+    return dict(child.last_exit for child in supervisor.children if isinstance(child, WorkerChild) and child.last_exit)
+
+
 def command(name: str, *arguments: str) -> list[str]:
     program = [str(ROOT / "manage.py")] if IS_CHECKOUT else ["-P", "-m", "advisor.command_line"]
     return [sys.executable, *program, name, *arguments, "--exit-with-parent"]

@@ -25,7 +25,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     broker = broker_status()
     checks = {
         "database": "ok" if database_answers() else "does not answer",
-        "broker": "ok" if broker else "does not answer",
+        "broker": (broker.refusal or "ok") if broker else "does not answer",
         "workers": _workers(broker),
         "reconciler": _reconciler(broker),
     }

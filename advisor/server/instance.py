@@ -4,10 +4,12 @@ import contextlib
 import fcntl
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from advisor.configuration import not_writable_sentence
 from core.errors import CannotRun
 
 OWN_FILES = (
@@ -28,10 +30,19 @@ def make_private(data: Path) -> None:
     """Let only its owner read the data folder and what Crossover writes to it, in this process and its children.
 
     Files of other users in it keep their permissions, and so does a folder that all accounts share (/tmp) or that is
-    another user's, as a volume of Kubernetes is.
+    another user's, as a volume of Kubernetes is. Raises CannotRun if nothing can be written to the folder.
     """
     os.umask(0o077)
-    data.mkdir(parents=True, exist_ok=True)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data):
+            pass
+        _close_all(data)
+    except OSError as error:
+        raise CannotRun(not_writable_sentence(data, error)) from error
+
+
+def _close_all(data: Path) -> None:
     status = data.stat()
     if not status.st_mode & stat.S_ISVTX and os.geteuid() in (0, status.st_uid):
         _close(data)

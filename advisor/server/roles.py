@@ -14,7 +14,7 @@ from advisor.configuration import Configuration
 from advisor.server import instance
 from advisor.server.address import PrintedAddress
 from advisor.server.broker import wait_for_safe_broker
-from advisor.server.children import reconciler_child, web_children, worker_children, worker_pids
+from advisor.server.children import reconciler_child, web_children, worker_children, worker_exits, worker_pids
 from advisor.server.listening import listen, listening_url, notice_first_answer
 from advisor.server.running import prepare
 from advisor.server.schema import wait_until_migrated
@@ -111,7 +111,7 @@ def _run_without_pages(
     supervisor.start(*(worker_children(processes, None) if role == "worker" else [reconciler_child(None)]))
     out.write(f"The {role} has started")
     out.flush()
-    watchdog = Watchdog(lambda: worker_pids(supervisor))
+    watchdog = Watchdog(lambda: worker_pids(supervisor), lambda: worker_exits(supervisor))
     if role == "worker":
         watchdog.start()
     show_alive = show_alive_in(configuration.data, supervisor)

@@ -12,7 +12,14 @@ from advisor.decisions.services.decisions import ensure_demo
 from advisor.server import instance, static
 from advisor.server.address import PrintedAddress
 from advisor.server.broker import embedded_broker, wait_for_safe_broker
-from advisor.server.children import child_environment, reconciler_child, web_children, worker_children, worker_pids
+from advisor.server.children import (
+    child_environment,
+    reconciler_child,
+    web_children,
+    worker_children,
+    worker_exits,
+    worker_pids,
+)
 from advisor.server.listening import listen, listening_url, notice_first_answer
 from advisor.server.schema import migrate_if_behind
 from advisor.server.supervisor import Supervisor
@@ -97,7 +104,7 @@ def _tend(
     logs = configuration.logs
     # This `up` alone uses the data folder: a process that holds a run in its database is its child, or one of an `up` that was killed.
     left_over = set() if configuration.database_url else holders_on_this_host()
-    watchdog = Watchdog(lambda: worker_pids(supervisor), left_over)
+    watchdog = Watchdog(lambda: worker_pids(supervisor), lambda: worker_exits(supervisor), left_over)
     supervisor.start(*web_children(web_processes, listener, RESPONSE_GRACE_S, logs))
     answers = notice_first_answer(listening_url(listener))
     watchdog.start()

@@ -1,6 +1,5 @@
 """The status of the site, read anew from the database and the broker, so that every web process reports the same."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import Count, Min
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from rq import Queue
 from rq.job import Job
@@ -27,9 +27,12 @@ ALIVE_WITHIN_S = 3 * HEARTBEAT_EVERY_S
 
 BrokerError = redis.exceptions.RedisError
 
+SAFE_POLICY = "noeviction"
+"""Of Redis's policies for a full memory, the only one that never drops a key."""
 RECONCILER_KEY = "crossover:reconciler"
+WORKER_KEY = "crossover:worker:{}"
 RECONCILER_LATE_S = 4 * RECONCILE_EVERY_S
-RECONCILER_KEPT_S = 60
+HEARTBEAT_KEPT_S = 60
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,18 @@ class BrokerStatus:
         return sum(worker.is_alive for worker in self.workers)
 
     @property
+    def refusal(self) -> str:
+        """Why it takes no more work, or may drop what it has taken; empty if it does neither."""
+        if self.memory_limit_bytes and self.memory_bytes >= self.memory_limit_bytes:
+            used, limit = filesizeformat(self.memory_bytes), filesizeformat(self.memory_limit_bytes)
+            return f"its memory is full, {used} of {limit}: raise its maxmemory".replace("\xa0", " ")
+        if self.eviction_policy not in ("", SAFE_POLICY):
+            return (
+                f"its maxmemory-policy is {self.eviction_policy}, which may drop queued work: set it to {SAFE_POLICY}"
+            )
+        return ""
+
+    @property
     def is_reconciler_late(self) -> bool:
         return self.reconciler_age_s is None or self.reconciler_age_s > RECONCILER_LATE_S
 
@@ -89,7 +104,7 @@ def broker_status() -> BrokerStatus | None:
         memory = first.connection.info("memory")
         return BrokerStatus(
             queues=tuple(QueueStatus(queue.name, queue.count, _lag_s(queue, now)) for queue in queues),
-            workers=tuple(registered_workers(first, now)),
+            workers=tuple(registered_workers(first)),
             reconciler_age_s=reconciler_age_s(first.connection),
             memory_bytes=memory["used_memory"],
             memory_limit_bytes=memory.get("maxmemory", 0),
@@ -107,13 +122,13 @@ def _lag_s(queue: Queue, now: datetime) -> float:
     return 0.0
 
 
-def registered_workers(queue: Queue, now: datetime) -> Iterator[WorkerStatus]:
+def registered_workers(queue: Queue) -> Iterator[WorkerStatus]:
     for key in sorted(get_keys(queue=queue)):
-        fields = ("last_heartbeat", "hostname", "pid", "state")
-        heartbeat, host, pid, state = (as_text(value or b"") for value in queue.connection.hmget(as_text(key), fields))
-        if heartbeat:
-            age_s = max(0.0, (now - utcparse(heartbeat)).total_seconds())
-            name = as_text(key).removeprefix(BaseWorker.redis_worker_namespace_prefix)
+        fields = ("hostname", "pid", "state")
+        host, pid, state = (as_text(value or b"") for value in queue.connection.hmget(as_text(key), fields))
+        name = as_text(key).removeprefix(BaseWorker.redis_worker_namespace_prefix)
+        age_s = _heartbeat_age_s(queue.connection, WORKER_KEY.format(name))
+        if age_s is not None:
             yield WorkerStatus(name, f"{host}:{pid}", age_s, state == RqWorkerStatus.BUSY)
 
 
@@ -138,10 +153,23 @@ def run_status() -> RunStatus | None:
 
 
 def record_reconciler_heartbeat(connection: redis.Redis) -> None:
-    connection.set(RECONCILER_KEY, time.time(), ex=RECONCILER_KEPT_S)
+    _record_heartbeat(connection, RECONCILER_KEY)
+
+
+def record_worker_heartbeat(connection: redis.Redis, name: str) -> None:
+    _record_heartbeat(connection, WORKER_KEY.format(name))
+
+
+def _record_heartbeat(connection: redis.Redis, key: str) -> None:
+    connection.set(key, "", ex=HEARTBEAT_KEPT_S)
 
 
 def reconciler_age_s(connection: redis.Redis) -> float | None:
-    """Seconds since the reconciler's last heartbeat by the broker's own clock; None after a minute without."""
-    left_ms = connection.pttl(RECONCILER_KEY)
-    return None if left_ms < 0 else RECONCILER_KEPT_S - left_ms / 1000
+    """Seconds since the reconciler's last look; None after a minute without."""
+    return _heartbeat_age_s(connection, RECONCILER_KEY)
+
+
+def _heartbeat_age_s(connection: redis.Redis, key: str) -> float | None:
+    """By the broker's clock alone: those of the machines of a site may differ."""
+    left_ms = connection.pttl(key)
+    return None if left_ms < 0 else HEARTBEAT_KEPT_S - left_ms / 1000

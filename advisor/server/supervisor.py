@@ -46,6 +46,8 @@ class Child:
     pass_fds: Sequence[int] = ()
     before_start: Callable[[], None] = lambda: None
     failures: int = 0
+    last_exit: tuple[int, str] | None = None
+    """The process id that ended last, and how: "was killed by signal 9 (SIGKILL)"."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     started_at: float = 0.0
     due_at: float = 0.0
@@ -77,12 +79,15 @@ class Child:
                 self._back_off(str(reason), now)
 
     def _record_end(self, code: int, now: float) -> None:
-        if self.process is not None and self.process.stdin is not None:
-            self.process.stdin.close()
+        how = describe_exit(code).sentence
+        if self.process is not None:
+            self.last_exit = (self.process.pid, how)
+            if self.process.stdin is not None:
+                self.process.stdin.close()
         self.process = None
         if now - self.started_at >= SETTLED_S:
             self.failures = 0
-        self._back_off(f"it {describe_exit(code).sentence}", now)
+        self._back_off(f"it {how}", now)
 
     def _back_off(self, why: str, now: float) -> None:
         backoff_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**self.failures)

@@ -17,10 +17,11 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.db.models import QuerySet
-from django.utils import timezone
 
+from advisor.decisions.jobs.counters import count_lost_leases
 from advisor.decisions.models import Run, SweepPart
-from advisor.decisions.services.leases import worker_name
+from advisor.decisions.models.leased_task import database_now
+from advisor.decisions.services.leases import take_back, worker_name
 
 log = structlog.get_logger("up")
 
@@ -48,9 +49,16 @@ class StuckWorkers:
 
 
 class Watchdog(threading.Thread):
-    def __init__(self, workers: Callable[[], Mapping[str, int]], known: Iterable[int] = ()) -> None:
+    def __init__(
+        self,
+        workers: Callable[[], Mapping[str, int]],
+        exits: Callable[[], Mapping[int, str]],
+        known: Iterable[int] = (),
+    ) -> None:
+        """`exits`: how processes have ended, after "The worker"."""
         super().__init__(name="watchdog", daemon=True)
         self.workers = workers
+        self.exits = exits
         self.stuck_workers = StuckWorkers(settings.CONFIGURATION.run_time_limit_s)
         self.stuck: set[int] = set()
         self.known = set(known)
@@ -67,7 +75,8 @@ class Watchdog(threading.Thread):
         workers = self.workers()
         gone = {pid for pid in self.known - set(workers.values()) if not is_alive(pid)}
         if gone:
-            give_up_leases(gone)
+            exits = self.exits()
+            give_up_leases({pid: exits.get(pid, "ended") for pid in gone})
         self.known = (self.known - gone) | set(workers.values())
         connection = django_rq.get_connection(settings.SIMULATIONS_QUEUE)
         busy = {pid for name, pid in workers.items() if connection.hget(f"rq:worker:{name}", "state") == b"busy"}
@@ -87,10 +96,10 @@ def _claims() -> "tuple[QuerySet[Run], QuerySet[SweepPart]]":
     return Run.objects.running(), SweepPart.objects.running()
 
 
-def give_up_leases(pids: Iterable[int]) -> None:
-    workers = [worker_name(pid) for pid in pids]
-    for claims in _claims():
-        claims.filter(worker__in=workers).update(lease_until=timezone.now())
+def give_up_leases(exits: Mapping[int, str]) -> None:
+    """`exits`: how each process ended, so that the user is told why the work begins again."""
+    for pid, how in exits.items():
+        count_lost_leases(take_back(worker_name(pid), how, database_now()))
 
 
 def holders_on_this_host() -> set[int]:

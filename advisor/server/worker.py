@@ -17,7 +17,8 @@ from rq.job import Job
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import BaseWorker, SimpleWorker
 
-from advisor.server.status import HEARTBEAT_EVERY_S
+from advisor.server.status import HEARTBEAT_EVERY_S, record_worker_heartbeat
+from core.errors import CannotRun
 from simulator.replications import warm, yield_to_other_work
 
 log = structlog.get_logger("worker")
@@ -58,6 +59,7 @@ class SimulationWorker(SimpleWorker):
 
     def work_until_stopped(self) -> None:
         """Take jobs until SIGTERM: the first lets a running job finish, the second stops it."""
+        record_worker_heartbeat(self.connection, self.name)
         stopped = threading.Event()
         heartbeats = threading.Thread(target=self._show_heartbeats, args=[stopped], name="heartbeat", daemon=True)
         heartbeats.start()
@@ -81,6 +83,7 @@ class SimulationWorker(SimpleWorker):
 
     def _show_heartbeat(self) -> None:
         self._register_again_if_lost()
+        record_worker_heartbeat(self.connection, self.name)
         for execution in list(self.executions.values()):
             try:
                 job = Job.fetch(execution.job_id, self.connection, self.serializer)
@@ -119,7 +122,10 @@ def work(name: str) -> None:
     yield_to_other_work()
     worker = simulation_worker(name)
     log.info("The worker is ready", name=name)
-    worker.work_until_stopped()
+    try:
+        worker.work_until_stopped()
+    except redis.exceptions.OutOfMemoryError as refused:
+        raise CannotRun(f"The broker's memory is full, so that this worker ends: {refused}") from refused
 
 
 def simulation_worker(name: str) -> SimulationWorker:

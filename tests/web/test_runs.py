@@ -61,7 +61,9 @@ def test_progress_never_says_all_before_the_end(client: Client, make_run: MakeRu
 
 
 def test_a_run_whose_worker_died_says_so(client: Client, make_run: MakeRun) -> None:
-    assert "Worker died, retrying" in page_of(client, make_run(attempt=1, progress_step="Worker died, retrying"))
+    assert "Worker died or hung, retrying" in page_of(
+        client, make_run(attempt=1, progress_step="Worker died or hung, retrying")
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from typing import Generic, Self, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, connections
-from django.utils import timezone
 from rq.exceptions import ShutDownImminentException
 from rq.timeouts import JobTimeoutException
 
 from advisor.decisions import limits
+from advisor.decisions.models.leased_task import database_now
 from advisor.decisions.services.leases import Lease, Outcome
 from core.errors import CannotRun, InvalidInput
 from simulator.replications import Progress
@@ -75,7 +75,7 @@ class LeasedWork(Generic[Outcome]):
             return
         self._reported_s = self.elapsed_s
         try:
-            held = self.lease.record(timezone.now(), self.elapsed_s, progress)
+            held = self.lease.record(database_now(), self.elapsed_s, progress)
         except OperationalError:
             log.warning("Progress of %s could not be written; the next will be", self.lease.task_id, exc_info=True)
             return
@@ -104,14 +104,14 @@ class LeasedWork(Generic[Outcome]):
                 self._release()
                 raise
             else:
-                persist(lambda: self.lease.finish(timezone.now(), outcome))
+                persist(lambda: self.lease.finish(database_now(), outcome))
 
     def _fail(self, code: str, text: str) -> None:
         log.exception("%s failed: %s", self.lease.task_id, code)
-        persist(lambda: self.lease.fail(timezone.now(), code, text))
+        persist(lambda: self.lease.fail(database_now(), code, text))
 
     def _time_out(self) -> bool:
-        return self.lease.time_out(timezone.now(), self.limit_s)
+        return self.lease.time_out(database_now(), self.limit_s)
 
     def _release(self) -> None:
         """Try once, because the supervisor waits for this process. If it fails, the lease expires in 20 s."""
@@ -152,7 +152,7 @@ class LeasedWork(Generic[Outcome]):
         if self.expired:
             self._time_out()
             return False
-        return self.lease.renew(timezone.now(), self.elapsed_s)
+        return self.lease.renew(database_now(), self.elapsed_s)
 
 
 def persist(write: Callable[[], T]) -> T:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import cast
 
 from django.conf import settings
-from django.utils import timezone
 
 from advisor.decisions.external_endpoint import OUTSIDE, SAMPLE
 from advisor.decisions.jobs.counters import count_lost_leases
@@ -22,6 +21,7 @@ from advisor.decisions.jobs.queue_notifier import (
     notify_on_commit,
 )
 from advisor.decisions.models import Decision, EngineName, QueueLook, Revision, Run, State, Sweep, SweepKind
+from advisor.decisions.models.leased_task import database_now
 from advisor.decisions.services.leases import BULK_KIND, RUN_KIND, Reconciled, reconcile_runs, reconcile_sweeps
 from advisor.decisions.services.queue_looks import request_look
 from advisor.decisions.services.runs import KERNEL_RUN, RunRequest, request_run
@@ -111,7 +111,7 @@ def _notify_of_parts(sweep: Sweep, notifier: QueueNotifier) -> Sweep:
 
 
 def reconcile_runs_and_notify(
-    notifier: QueueNotifier = RUNS, clock: Callable[[], datetime] = timezone.now, *, bulk: QueueNotifier = BULK
+    notifier: QueueNotifier = RUNS, clock: Callable[[], datetime] = database_now, *, bulk: QueueNotifier = BULK
 ) -> Reconciled:
     """Correct the rows, then queue each run that waits and has no job.
 
@@ -122,7 +122,7 @@ def reconcile_runs_and_notify(
 
 
 def reconcile_sweeps_and_notify(
-    maps: QueueNotifier = MAPS, clock: Callable[[], datetime] = timezone.now, *, searches: QueueNotifier = SEARCHES
+    maps: QueueNotifier = MAPS, clock: Callable[[], datetime] = database_now, *, searches: QueueNotifier = SEARCHES
 ) -> Reconciled:
     return _notify_waiting(reconcile_sweeps(clock()), {SweepKind.FEWEST: searches, SweepKind.MAP: maps})
 

@@ -22,6 +22,7 @@ from advisor.decisions.jobs.counters import count_ended_run
 from advisor.decisions.jobs.leased_work import LeasedWork, persist
 from advisor.decisions.jobs.queue_notifier import MAPS, REQUEST_ID, notify_on_commit
 from advisor.decisions.models import QueueLook, Run, SweepKind, SweepPart
+from advisor.decisions.models.leased_task import database_now
 from advisor.decisions.services.leases import PartLease, RunLease, worker_name
 from advisor.decisions.services.queue_looks import claim_look, observable_brokers
 from advisor.decisions.services.recordings import read_stored_trace
@@ -94,7 +95,7 @@ def _report_look(look: QueueLook, progress: Progress) -> None:
 
 
 def _work_next(level: Level, engines: Mapping[str, Engine]) -> None:
-    claimed = claim_next(level, timezone.now(), worker_name(os.getpid()))
+    claimed = claim_next(level, database_now(), worker_name(os.getpid()))
     if claimed is None:
         log.info("Nothing waits at the level %s that may start", level)
     else:

@@ -2,13 +2,24 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
 from advisor.decisions.limits import LEASE
 
 QUEUED, RUNNING = "queued", "running"
 Task = TypeVar("Task", bound="LeasedTask", covariant=True)
+
+
+def database_now() -> datetime:
+    """The time by the clock that all processes of a site share: those of its machines may differ, or jump."""
+    if connection.vendor != "postgresql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
 
 
 class LeasedTask(models.Model):
@@ -70,6 +81,10 @@ class LeasedTaskQuerySet(models.QuerySet[Task]):
     def shorten_leases(self, now: datetime) -> None:
         """Correct leases that end too late because the clock was set back: they would outlast their worker."""
         self.running().filter(lease_until__gt=now + 2 * LEASE).update(lease_until=now + LEASE)
+
+    def grant_again(self, now: datetime) -> int:
+        """Let every lease begin anew, because the clock was set: no worker could renew its lease in the time that is missing."""
+        return self.running().update(lease_until=now + LEASE)
 
     def queue_again(self, **fields: Any) -> int:
         return self.update(state=QUEUED, lost_leases=F("lost_leases") + 1, lease_until=None, **fields)

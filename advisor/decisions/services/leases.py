@@ -23,13 +23,17 @@ from advisor.decisions.models import (
     SweepState,
 )
 from advisor.decisions.models.leased_task import QUEUED
+from advisor.decisions.models.run import RunQuerySet
+from advisor.decisions.models.sweep import SweepPartQuerySet
 from advisor.decisions.services.sweeps import add_refining_parts
 from simulator.replications import Progress
 from simulator.result import Result, SoFar
 
 RUN_KIND, BULK_KIND = "run", "bulk run"
-WORKER_DIED = "Worker died, retrying"
-DIED_TWICE = "The worker died, or hung, twice on the same part of it. Simulate fewer jobs, or look at the worker's log."
+DIED = "died or hung"
+RETRYING = ", retrying"
+_KILLED = "SIGKILL"
+_MEMORY_HINT = " A system ends processes in this way if memory runs out."
 
 Outcome = TypeVar("Outcome")
 
@@ -166,21 +170,43 @@ def reconcile_runs(now: datetime, limit_s: float) -> Reconciled:
     Run.objects.shorten_leases(now)
     overdue = Run.objects.running().filter(elapsed_s__gt=limit_s)
     timed_out = overdue.update(state=State.TIMED_OUT, lease_until=None, **_time_out_fields(now, limit_s))
-    expired = Run.objects.expired(now)
-    failed = expired.filter(lost_leases__gte=LOST_LEASES_ALLOWED).update(
-        state=State.FAILED,
-        lost_leases=F("lost_leases") + 1,
-        error_code="worker_died",
-        error_text="The worker died twice on this simulation. Simulate fewer jobs, or look at the worker's log.",
-        lease_until=None,
-        finished_at=now,
-    )
-    retried = expired.filter(lost_leases__lt=LOST_LEASES_ALLOWED).queue_again(
-        progress_step=WORKER_DIED, progress_fraction=0
-    )
+    retried, failed = _take_runs_back(Run.objects.expired(now), now, DIED)
     queued = Run.objects.queued().order_by("created_at", "id").values_list("id", "attempt", "is_bulk")
     waiting = (WaitingTask(run, attempt, BULK_KIND if is_bulk else RUN_KIND) for run, attempt, is_bulk in queued)
     return Reconciled(tuple(waiting), retried, failed, timed_out)
+
+
+def _take_runs_back(lost: RunQuerySet, now: datetime, how: str) -> tuple[int, int]:
+    """`how` its worker ended, after "The worker". Return how many are retried and how many have failed."""
+    failed = lost.filter(lost_leases__gte=LOST_LEASES_ALLOWED).update(
+        state=State.FAILED,
+        lost_leases=F("lost_leases") + 1,
+        error_code="worker_died",
+        error_text=_died_twice(how, "this simulation"),
+        lease_until=None,
+        finished_at=now,
+    )
+    retried = lost.filter(lost_leases__lt=LOST_LEASES_ALLOWED).queue_again(
+        progress_step=f"Worker {how}{RETRYING}", progress_fraction=0
+    )
+    return retried, failed
+
+
+def _died_twice(how: str, what: str) -> str:
+    hint = _MEMORY_HINT if _KILLED in how else ""
+    return f"The worker {how} twice on {what}.{hint} Simulate fewer jobs, or look at the worker's log."
+
+
+def take_back(worker: str, how: str, now: datetime) -> Reconciled:
+    """Take back what a worker held that has ended. `how`: after "The worker", such as "was killed by signal 9 (SIGKILL)"."""
+    runs = _take_runs_back(Run.objects.running().filter(worker=worker), now, how)
+    parts = _take_parts_back(SweepPart.objects.running().filter(worker=worker), now, how)
+    retried, failed = (sum(counts) for counts in zip(runs, parts, strict=True))
+    return Reconciled((), retried, failed, 0)
+
+
+def grant_all_again(now: datetime) -> int:
+    return Run.objects.grant_again(now) + SweepPart.objects.grant_again(now)
 
 
 def _time_out_fields(now: datetime, limit_s: float) -> dict[str, object]:
@@ -259,16 +285,21 @@ def end_complete(now: datetime, sweeps: "QuerySet[Sweep]") -> int:
     return ended.update(state=SweepState.SUCCEEDED, finished_at=now)
 
 
+def _take_parts_back(lost: SweepPartQuerySet, now: datetime, how: str) -> tuple[int, int]:
+    """As `_take_runs_back`; a part that is lost for the second time fails its sweep."""
+    twice = list(lost.filter(lost_leases__gte=LOST_LEASES_ALLOWED).values_list("sweep_id", flat=True))
+    failed = Sweep.objects.filter(pk__in=twice, state__in=UNFINISHED).update(
+        state=SweepState.FAILED, error_text=_died_twice(how, "the same part of it"), finished_at=now
+    )
+    sweeps = list(lost.values_list("sweep_id", flat=True))
+    Sweep.objects.filter(pk__in=sweeps).update(progress_step=f"Worker {how}{RETRYING}")
+    return lost.queue_again(), failed
+
+
 def reconcile_sweeps(now: datetime) -> Reconciled:
     """Queue again a part that lost its worker once, fail its sweep at the second time, end a sweep without a part left."""
     SweepPart.objects.shorten_leases(now)
-    expired = SweepPart.objects.expired(now)
-    lost = list(expired.filter(lost_leases__gte=LOST_LEASES_ALLOWED).values_list("sweep_id", flat=True))
-    failed = Sweep.objects.filter(pk__in=lost, state__in=UNFINISHED).update(
-        state=SweepState.FAILED, error_text=DIED_TWICE, finished_at=now
-    )
-    Sweep.objects.filter(pk__in=list(expired.values_list("sweep_id", flat=True))).update(progress_step=WORKER_DIED)
-    retried = expired.queue_again()
+    retried, failed = _take_parts_back(SweepPart.objects.expired(now), now, DIED)
     ended = end_complete(now, Sweep.objects.active())
     queued = SweepPart.objects.queued().order_by("sweep__created_at", "sweep_id", "first")
     waiting = queued.values_list("id", "attempt", "sweep__kind")

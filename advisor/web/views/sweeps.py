@@ -17,7 +17,7 @@ from advisor.advice.answer_vectors import vectors_of
 from advisor.advice.questionnaire import SECTIONS
 from advisor.decisions import jobs
 from advisor.decisions.models import Decision, PartState, Sweep, SweepKind, SweepState
-from advisor.decisions.services.leases import WORKER_DIED
+from advisor.decisions.services.leases import RETRYING
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.simulated_advice import advise_revision
 from advisor.decisions.services.sweeps import cancel_sweep, find_requirement, read_cells
@@ -174,7 +174,7 @@ def _search_context(search: Sweep) -> dict[str, Any]:
         "headline": needed_headline(needed) if needed else "",
         "words": needed_words(needed) if needed else (),
         "table": needed_table(needed).table if needed else None,
-        "tried": "" if search.progress_step == WORKER_DIED else search.progress_step,
+        "tried": "" if search.progress_step.endswith(RETRYING) else search.progress_step,
     }
 
 

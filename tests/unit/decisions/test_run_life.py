@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 
 from advisor.decisions.limits import LEASE
 from advisor.decisions.models import TERMINAL, Run, State
-from advisor.decisions.services.leases import RunLease, claim_run, reconcile_runs
+from advisor.decisions.services.leases import RunLease, claim_run, reconcile_runs, take_back
 from advisor.decisions.services.runs import cancel_run
 from advisor.decisions.services.turns import place_in_queue
 from advisor.teams.models import User, Workspace
@@ -126,12 +126,25 @@ def test_a_lease_that_is_extended_does_not_run_out(run: Run, clock: FakeClock) -
 def test_the_first_crash_queues_it_again_and_the_second_fails_it(run: Run, clock: FakeClock) -> None:
     claimed(run, clock)
     assert reconcile_runs(clock.move(21), LIMIT_S).retried == 1
-    assert (fresh(run).state, fresh(run).progress_step) == (State.QUEUED, "Worker died, retrying")
+    assert (fresh(run).state, fresh(run).progress_step) == (State.QUEUED, "Worker died or hung, retrying")
     claimed(run, clock)
     assert reconcile_runs(clock.move(21), LIMIT_S).failed == 1
     error = fresh(run).error
     assert error is not None
     assert error.code == "worker_died"
+
+
+def test_a_run_whose_worker_was_killed_twice_says_how(run: Run, clock: FakeClock) -> None:
+    killed = "was killed by signal 9 (SIGKILL)"
+    claimed(run, clock)
+    assert take_back("host:2", killed, clock.now()).retried == 0
+    assert take_back("host:1", killed, clock.now()).retried == 1
+    assert (fresh(run).state, fresh(run).progress_step) == (State.QUEUED, f"Worker {killed}, retrying")
+    claimed(run, clock)
+    assert take_back("host:1", killed, clock.now()).failed == 1
+    error = fresh(run).error
+    assert error is not None
+    assert f"The worker {killed} twice on this simulation. A system ends processes in this way if memory" in error.text
 
 
 def test_a_stopped_worker_does_not_count_as_a_crash(run: Run, clock: FakeClock) -> None:

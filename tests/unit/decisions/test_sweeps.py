@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.utils import timezone
 from pytest_django import Settings
 
 from advisor.decisions import limits
@@ -238,7 +237,7 @@ def test_a_crash_is_shown_until_the_map_continues(sweep: Sweep, clock: FakeClock
     claimed(part, clock.now())
     clock.move(21)
     reconcile_sweeps_and_notify(FakeNotifier(), clock.now)
-    assert Sweep.objects.get(pk=sweep.pk).progress_step == "Worker died, retrying"
+    assert Sweep.objects.get(pk=sweep.pk).progress_step == "Worker died or hung, retrying"
     PartLease(part.pk, claimed(part, clock.now())).finish(clock.now(), "[]")
     assert Sweep.objects.get(pk=sweep.pk).progress_step == ""
 
@@ -258,8 +257,10 @@ def test_the_watchdog_knows_which_process_holds_which_part(sweep: Sweep, user: U
     attempt = claim_part(part.pk, clock.now(), worker_name(77))
     assert held_by([77, 78]) == {77: f"{part.pk} {attempt}"}
     assert 77 in holders_on_this_host()
-    give_up_leases([77])
-    assert reconcile_sweeps_and_notify(FakeNotifier(), timezone.now).retried == 1
+    give_up_leases({77: "was killed by signal 9 (SIGKILL)"})
+    part.refresh_from_db()
+    assert (part.state, part.lost_leases) == (PartState.QUEUED, 1)
+    assert Sweep.objects.get(pk=sweep.pk).progress_step == "Worker was killed by signal 9 (SIGKILL), retrying"
     claim_part(part.pk, clock.now(), worker_name(77))
     cancel_sweep(sweep, user)
     assert held_by([77]) == {}

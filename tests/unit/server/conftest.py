@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,9 @@ from advisor.configuration import Configuration
 from advisor.server.broker import embedded_broker, wait_for_safe_broker
 from advisor.server.status import registered_workers
 from advisor.server.supervisor import Child
+
+UNSAFE_POLICIES = [f"{keys}-{order}" for keys in ("allkeys", "volatile") for order in ("lru", "lfu", "random")]
+UNSAFE_POLICIES.append("volatile-ttl")
 
 
 def configured(data: Path) -> Configuration:
@@ -67,5 +69,5 @@ def _use(settings: Settings, configuration: Configuration) -> None:
     }
 
 
-def workers_alive(queue: Queue, now: datetime) -> int:
-    return sum(worker.is_alive for worker in registered_workers(queue, now))
+def workers_alive(queue: Queue) -> int:
+    return sum(worker.is_alive for worker in registered_workers(queue))

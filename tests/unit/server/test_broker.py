@@ -13,7 +13,7 @@ from advisor.server import broker
 from advisor.server.supervisor import Child
 from core.errors import CannotRun
 from core.processes.child_process import make_private_folder
-from tests.unit.server.conftest import reap
+from tests.unit.server.conftest import UNSAFE_POLICIES, reap
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_an_orphan_that_does_not_answer_is_a_sentence(configuration: Configurati
             broker.end_orphan(at, patience_s=0)
 
 
-@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-lru", "allkeys-random"])
+@pytest.mark.parametrize("policy", UNSAFE_POLICIES)
 def test_a_broker_that_may_drop_work_is_refused(policy: str, started: redis.Redis, queue_url: str) -> None:
     started.config_set("maxmemory-policy", policy)
     with pytest.raises(CannotRun, match=f"{policy}.*noeviction"):

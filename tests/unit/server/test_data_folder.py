@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
+from advisor.configuration import Misconfigured
 from advisor.server.instance import make_private
+from core.errors import CannotRun
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +28,16 @@ def test_the_folder_and_what_is_in_it_are_for_its_owner_alone(tmp_path: Path) ->
     (tmp_path / "secret-key").touch(mode=0o644)
     make_private(tmp_path)
     assert (mode_of(tmp_path), mode_of(tmp_path / "secret-key")) == (0o700, 0o600)
+
+
+def test_a_folder_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> None:
+    place = tmp_path / "a-file"
+    place.touch()
+    for folder in (place, place / "below"):
+        with pytest.raises(CannotRun, match=f"{folder} cannot be used as the data folder"):
+            make_private(folder)
+        with pytest.raises(Misconfigured, match="Choose a folder that this user may write to"):
+            settings.CONFIGURATION.model_copy(update={"data": folder, "secret_key": None}).signing_key()
 
 
 def test_a_volume_that_is_another_users_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """What operators see, with everything in place and with parts missing."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import django_rq
 import pytest
@@ -9,16 +9,21 @@ from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 from pytest_django import Settings
 
 from advisor.configuration import Configuration
 from advisor.decisions.models import Run
 from advisor.server import queue_pages
-from advisor.server.status import ALIVE_WITHIN_S, record_reconciler_heartbeat
+from advisor.server.status import (
+    ALIVE_WITHIN_S,
+    HEARTBEAT_KEPT_S,
+    WORKER_KEY,
+    record_reconciler_heartbeat,
+    record_worker_heartbeat,
+)
 from advisor.server.worker import SimulationWorker, simulation_worker
 from advisor.teams.models import User
-from tests.unit.server.conftest import workers_alive
+from tests.unit.server.conftest import UNSAFE_POLICIES, workers_alive
 
 pytestmark = pytest.mark.django_db
 TOKEN = "a-token-for-the-scraper"
@@ -28,6 +33,7 @@ TOKEN = "a-token-for-the-scraper"
 def worker(queue_url: str) -> SimulationWorker:
     worker = simulation_worker("worker-of-the-test")
     worker.register_birth()
+    record_worker_heartbeat(worker.connection, worker.name)
     return worker
 
 
@@ -58,15 +64,50 @@ def test_it_is_not_ready_without_a_broker(client: Client, no_broker: None) -> No
     assert (answer.status_code, answer.json()["checks"]["broker"]) == (503, "does not answer")
 
 
+@pytest.mark.parametrize("policy", UNSAFE_POLICIES)
+def test_it_is_not_ready_with_a_broker_that_may_drop_work(
+    policy: str, client: Client, worker: SimulationWorker
+) -> None:
+    record_reconciler_heartbeat(worker.connection)
+    worker.connection.config_set("maxmemory-policy", policy)
+    try:
+        answer = client.get("/health/ready")
+    finally:
+        worker.connection.config_set("maxmemory-policy", "noeviction")
+    assert answer.status_code == 503
+    assert policy in answer.json()["checks"]["broker"]
+
+
+def test_it_is_not_ready_with_a_broker_whose_memory_is_full(client: Client, worker: SimulationWorker) -> None:
+    record_reconciler_heartbeat(worker.connection)
+    worker.connection.config_set("maxmemory", 1)
+    try:
+        answer = client.get("/health/ready")
+        page = client.get("/operations").content.decode()
+    finally:
+        worker.connection.config_set("maxmemory", 0)
+    assert (answer.status_code, "its memory is full" in answer.json()["checks"]["broker"]) == (503, True)
+    assert "its memory is full" in page
+
+
+def test_a_worker_whose_clock_is_an_hour_slow_is_alive(
+    client: Client, worker: SimulationWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rq.worker.base.now", lambda: datetime.now(UTC) - timedelta(hours=1))
+    worker._show_heartbeat()
+    assert workers_alive(worker.queues[0]) == 1
+
+
 def test_a_worker_that_fell_silent_does_not_count(worker: SimulationWorker) -> None:
     queue = worker.queues[0]
-    assert workers_alive(queue, timezone.now()) == 1
-    assert workers_alive(queue, timezone.now() + timedelta(seconds=ALIVE_WITHIN_S + 1)) == 0
+    assert workers_alive(queue) == 1
+    queue.connection.expire(WORKER_KEY.format(worker.name), HEARTBEAT_KEPT_S - ALIVE_WITHIN_S)
+    assert workers_alive(queue) == 0
 
 
 def test_a_worker_that_left_does_not_count(worker: SimulationWorker) -> None:
     worker.register_death()
-    assert workers_alive(worker.queues[0], timezone.now()) == 0
+    assert workers_alive(worker.queues[0]) == 0
 
 
 def test_metrics_tell_of_queue_and_runs(client: Client, worker: SimulationWorker) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.utils import timezone
 from rq import Queue
 from rq.job import Job, JobStatus
 
@@ -122,9 +121,9 @@ def test_it_is_counted_from_its_first_moment_to_its_last(worker: SimulationWorke
     enqueue(worker, end_this_worker)
     counted: list[int] = []
     perform = worker.perform_job
-    worker.perform_job = lambda *of: (counted.append(workers_alive(queue, timezone.now())), perform(*of))[1]
+    worker.perform_job = lambda *of: (counted.append(workers_alive(queue)), perform(*of))[1]
     worker.work_until_stopped()
-    assert (counted, workers_alive(queue, timezone.now())) == ([1], 0)
+    assert (counted, workers_alive(queue)) == ([1], 0)
 
 
 def test_a_broker_that_was_emptied_learns_of_the_worker_again(
@@ -139,13 +138,13 @@ def test_a_broker_that_was_emptied_learns_of_the_worker_again(
         known = threading.Event()
         monkeypatch.setattr(worker, "heartbeat", lambda *_: known.set())
         assert known.wait(10)
-        counted.append(workers_alive(queue, timezone.now()))
+        counted.append(workers_alive(queue))
         end_this_worker()
 
     enqueue(worker, end_this_worker)
     monkeypatch.setattr(worker, "perform_job", lambda *_: count_after_a_pulse())
     worker.work_until_stopped()
-    assert (counted, workers_alive(queue, timezone.now())) == ([1], 0)
+    assert (counted, workers_alive(queue)) == ([1], 0)
 
 
 def test_a_pulse_outlives_the_loss_of_the_job_that_runs(
@@ -156,11 +155,11 @@ def test_a_pulse_outlives_the_loss_of_the_job_that_runs(
     worker.prepare_execution(job)
     worker.connection.flushall()
     worker._show_heartbeat()
-    assert workers_alive(worker.queues[0], timezone.now()) == 1
+    assert workers_alive(worker.queues[0]) == 1
 
 
 def test_one_that_has_left_is_not_registered_again(worker: SimulationWorker) -> None:
     worker.register_birth()
     worker.register_death()
     worker._show_heartbeat()
-    assert workers_alive(worker.queues[0], timezone.now()) == 0
+    assert workers_alive(worker.queues[0]) == 0
