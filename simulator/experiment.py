@@ -15,7 +15,7 @@ from simulator.inequalities import inequalities_of
 from simulator.memory import memory_bytes
 from simulator.notes import notes_of
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, rate_of
-from simulator.replications import OnProgress, Progress, Runner, warm
+from simulator.replications import AllOfThem, OnProgress, Progress, Runner, Share, warm
 from simulator.resampling import resamples_for
 from simulator.result import Conclusion, Result
 from simulator.scenario import Scenario
@@ -54,6 +54,7 @@ def simulate(
     durations_s: Floats | None = None,
     windows: bool = True,
     looks: Looks = FULL_LOOKS,
+    share: Share | None = None,
 ) -> Result:
     """Both designs on the same jobs.
 
@@ -65,6 +66,7 @@ def simulate(
     `durations_s` are those that an empirical service with a path draws from (`recordings.reader.read_durations`).
     `windows`: also look closer at the peaks and outages of the first replication, which takes a part of a replication more, and keep its
     latencies over time.
+    `share`: that of this process in the replications, if others simulate some; the result is the same.
     `on_progress` is called from this thread, at most 250 ms apart; what it raises stops the run and propagates.
 
     Raises:
@@ -76,7 +78,7 @@ def simulate(
     trace, drawn = used_recordings(scenario, trace, durations_s)
     loads = {design: load_of(scenario, design, trace, drawn) for design in designs_of(scenario)}
     drains = {design: load.stable for design, load in loads.items()}
-    runner = Runner(scenario, trace, drawn, drains, threads, keeps_checkpoints=windows)
+    runner = Runner(scenario, trace, drawn, drains, threads, keeps_checkpoints=windows, share=share or AllOfThem())
     _run(runner, replications, on_progress, looks)
     if on_progress is not None:
         on_progress(Progress("Summarising", 1.0))
@@ -88,6 +90,17 @@ def simulate(
         windows=windows,
         on_progress=on_progress,
     )
+
+
+def simulate_replication(
+    scenario: Scenario, replication: int, *, trace: Trace | None = None, on_progress: OnProgress | None = None
+) -> dict[str, Tally]:
+    """The tally of each design in one replication of `simulate`, as its `Share` names it. Raise as `simulate`."""
+    check(scenario, trace)
+    warm(on_progress)
+    trace, drawn = used_recordings(scenario, trace, None)
+    drains = {design: load_of(scenario, design, trace, drawn).stable for design in designs_of(scenario)}
+    return Runner(scenario, trace, drawn, drains, keeps_checkpoints=False).run_one(replication, on_progress)
 
 
 class BriefShare(NamedTuple):

@@ -1,10 +1,10 @@
 """How much memory a run will take, so that one that is too large is refused before it is queued."""
 
-import os
 from math import inf
 
 import numpy as np
 
+from core.processes.cores import usable_cores
 from core.units import DAY_S
 from simulator.arrivals import BacklogArrivals, ClosedArrivals
 from simulator.kernel.layout import (
@@ -48,7 +48,7 @@ def memory_bytes(scenario: Scenario, trace: Trace | None) -> int:
     deliveries = DELIVERY.itemsize if scenario.event_driven.redelivers else 0
     machine = MACHINE.itemsize + slots * (SLOT.itemsize + EVENT.itemsize + shared + deliveries + order)
     rows = trace.requests * (RECORDED_ROW.itemsize + 32) if trace is not None else 0
-    threads = os.cpu_count() or 1
+    threads = usable_cores()
     resampled = rows * min(threads, 2 * MOST_RESAMPLES)
     return int(BASE_BYTES + rows + resampled + threads * machine)
 

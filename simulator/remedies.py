@@ -13,7 +13,7 @@ from simulator.arrivals import BacklogArrivals, SteadyArrivals, TraceArrivals
 from simulator.conclusions import NEITHER, least_share
 from simulator.experiment import simulate
 from simulator.plan import SYNCHRONOUS, designs_of, jobs_of, most_servers_of
-from simulator.replications import OnProgress, Progress
+from simulator.replications import OnProgress, Progress, Share
 from simulator.result import Bounds, ChangedSetting, DesignName, DesignRemedies, DesignResult, Remedy, Result
 from simulator.scenario import Scenario
 from simulator.stability import load_of
@@ -82,10 +82,11 @@ def simulate_with_remedies(
     replications: int | None = None,
     on_progress: OnProgress | None = None,
     durations_s: Floats | None = None,
+    share: Share | None = None,
 ) -> Result:
     """As `simulate`; if no design meets the deadline, the result also has what would make each meet it."""
     result = simulate(
-        scenario, trace=trace, replications=replications, on_progress=on_progress, durations_s=durations_s
+        scenario, trace=trace, replications=replications, on_progress=on_progress, durations_s=durations_s, share=share
     )
     if result.verdict != NEITHER:
         return result

@@ -1,16 +1,17 @@
 """Runs replications of both designs in threads (the kernel releases the GIL), in slices, with progress from the calling thread."""
 
-import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from math import ceil, floor, inf
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from core.processes.cores import usable_cores
 from core.processes.priority import lower_thread_priority
 from simulator.arrivals import PoissonArrivals
 from simulator.checkpoints import CHECKPOINTS, Checkpoints
@@ -81,6 +82,35 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+class Share(Protocol):
+    """Which of a run's replications this process simulates, and what others have simulated of them. Called from the run's own thread."""
+
+    def offer(self, replications: Sequence[int]) -> None:
+        pass
+
+    def take(self) -> int | None:
+        """The next one for this process; None if there is none now."""
+
+    def collect(self) -> Mapping[int, Mapping[str, Tally]]:
+        """Those that others have simulated since it was last called, by replication and design."""
+
+
+class AllOfThem:
+    """The share of a process that works alone."""
+
+    def __init__(self) -> None:
+        self._left: deque[int] = deque()
+
+    def offer(self, replications: Sequence[int]) -> None:
+        self._left.extend(replications)
+
+    def take(self) -> int | None:
+        return self._left.popleft() if self._left else None
+
+    def collect(self) -> Mapping[int, Mapping[str, Tally]]:
+        return {}
+
+
 class EndlessRun(RuntimeError):
     """An event loop handles more events than its jobs can cause: a defect that would keep the run from ending."""
 
@@ -149,6 +179,7 @@ class Runner:
     `shortcut`: a design that is a single station runs in its own, faster loop, to the same tally. `designs` are those that run, if not all.
     `keeps_checkpoints`: the state of the first replication is kept now and then, to look closer at a part of it.
     `most_missed`: replications end once more jobs than that have missed.
+    `share`: that of this process in the replications, if others simulate some of them.
     """
 
     scenario: Scenario
@@ -160,6 +191,7 @@ class Runner:
     designs: tuple[str, ...] | None = None
     keeps_checkpoints: bool = True
     most_missed: float = inf
+    share: Share = field(default_factory=AllOfThem)
     rows: Array = field(init=False)
     tallies: dict[str, list[Tally]] = field(init=False)
     resampled: dict[str, list[Tally]] = field(init=False)
@@ -191,6 +223,12 @@ class Runner:
         """Run resamples of what was recorded, one a replication."""
         self._run(FIRST_RESAMPLE, FIRST_RESAMPLE + count, self.resampled, on_progress, span)
 
+    def run_one(self, replication: int, on_progress: OnProgress | None = None) -> dict[str, Tally]:
+        """Run the replication of this number, which may be a resample, in each design."""
+        tallies: dict[str, list[Tally]] = {design: [] for design in self.tallies}
+        self._run(replication, replication + 1, tallies, on_progress, (0.0, 1.0))
+        return {design: each[0] for design, each in tallies.items()}
+
     @property
     def is_recorded(self) -> bool:
         """Whether arrivals or durations are a recording, which is a sample of what it represents."""
@@ -204,44 +242,53 @@ class Runner:
         on_progress: OnProgress | None,
         span: tuple[float, float],
     ) -> None:
-        tasks = [(design, replication) for replication in range(first, until) for design in tallies]
-        workers = max(1, min(len(tasks), self.threads or os.cpu_count() or 1))
+        replications = range(first, until)
+        workers = max(1, min(len(replications) * len(tallies), self.threads or usable_cores()))
         if workers == 1 and on_progress is None:
-            for design, replication in tasks:
-                tallies[design].append(self._replicate(design, replication))
-            return
-        with ThreadPoolExecutor(workers, thread_name_prefix="kernel", initializer=_begin_thread) as pool:
-            futures = {pool.submit(self._replicate, *task): task for task in tasks}
-            try:
-                self._watch(futures, (first, until), on_progress, span)
-            except BaseException:
-                self._stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-        for future, (design, _) in futures.items():
-            tallies[design].append(future.result())
+            ended = {(design, number): self._replicate(design, number) for number in replications for design in tallies}
+        else:
+            with ThreadPoolExecutor(workers, thread_name_prefix="kernel", initializer=_begin_thread) as pool:
+                try:
+                    ended = self._share_out(pool, workers, replications, tuple(tallies), on_progress, span)
+                except BaseException:
+                    self._stop.set()
+                    pool.shutdown(wait=True, cancel_futures=True)
+                    raise
+        for design, of_design in tallies.items():
+            of_design += [ended[design, number] for number in replications]
 
-    def _watch(
+    def _share_out(
         self,
-        futures: dict[Future[Tally], tuple[str, int]],
-        replications: tuple[int, int],
+        pool: ThreadPoolExecutor,
+        workers: int,
+        replications: range,
+        designs: tuple[str, ...],
         on_progress: OnProgress | None,
         span: tuple[float, float],
-    ) -> None:
-        pending = set(futures)
-        first, until = replications
-        while pending:
-            ended, pending = wait(pending, timeout=REPORT_S, return_when=FIRST_COMPLETED)
-            for future in ended:
-                future.result()
+    ) -> dict[tuple[str, int], Tally]:
+        """Simulate this process's share. The first replication is always of it: its checkpoints are kept here."""
+        first_here = [0] if 0 in replications else []
+        self.share.offer(replications[len(first_here) :])
+        tasks = [(design, number) for number in replications for design in designs]
+        ended: dict[tuple[str, int], Tally] = {}
+        pending: dict[Future[Tally], tuple[str, int]] = {}
+        while len(ended) < len(tasks):
+            for number, of_others in self.share.collect().items():
+                ended |= {(design, number): tally for design, tally in of_others.items()}
+            while len(pending) < workers:
+                taken = first_here.pop() if first_here else self.share.take()
+                if taken is None:
+                    break
+                pending |= {pool.submit(self._replicate, design, taken): (design, taken) for design in designs}
+            if pending:
+                done, _ = wait(pending, timeout=REPORT_S, return_when=FIRST_COMPLETED)
+                ended |= {pending.pop(future): future.result() for future in done}
+            elif len(ended) < len(tasks):
+                time.sleep(REPORT_S)
             if on_progress is not None:
-                done = min(sum(self._done.get(task, 0.0) for task in futures.values()) / len(futures), 1.0)
-                replication = min(first + int(done * (until - first)) + 1, until) % FIRST_RESAMPLE
-                what = "resample" if first >= FIRST_RESAMPLE else "replication"
-                step = (
-                    f"Simulating {NUMBER[len(self.tallies)]} designs, {what} {replication} of {until % FIRST_RESAMPLE}"
-                )
-                on_progress(Progress(step, span[0] + done * (span[1] - span[0])))
+                done_share = sum(1.0 if task in ended else self._done.get(task, 0.0) for task in tasks) / len(tasks)
+                on_progress(_progress(replications, len(designs), done_share, span))
+        return ended
 
     def _replicate(self, design: str, replication: int) -> Tally:
         state = self.build_state(design, replication)
@@ -278,7 +325,7 @@ class Runner:
 
         What `on_progress` raises stops the run and propagates.
         """
-        workers = max(1, self.threads or os.cpu_count() or 1)
+        workers = self.threads or usable_cores()
         with ThreadPoolExecutor(workers, thread_name_prefix="kernel", initializer=_begin_thread) as pool:
             futures = {
                 design: [pool.submit(self._window, design, window) for window in spans]
@@ -372,6 +419,14 @@ class Runner:
         if self.scenario.duration_s is not None:
             return float(m["now"]) / self.scenario.duration_s
         return float(m["next_job"]) / self._jobs
+
+
+def _progress(replications: range, designs: int, done: float, span: tuple[float, float]) -> Progress:
+    first, until = replications.start, replications.stop
+    number = min(first + int(done * len(replications)) + 1, until) % FIRST_RESAMPLE
+    what = "resample" if first >= FIRST_RESAMPLE else "replication"
+    step = f"Simulating {NUMBER[designs]} designs, {what} {number} of {until % FIRST_RESAMPLE}"
+    return Progress(step, span[0] + done * (span[1] - span[0]))
 
 
 def yield_to_other_work() -> None:

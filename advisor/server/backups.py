@@ -1,7 +1,8 @@
 """A backup of the whole database as one file, the same for SQLite and PostgreSQL: a backup of either restores into either.
 
 It is a zip of a manifest and, for each table, a file with a JSON object a line. Sessions and counts of wrong passwords are
-left out: a copied backup signs no one in. The secret key and the broker are no part of it: runs that wait are queued again.
+left out: a copied backup signs no one in. So are replications of runs under way, which are simulated again.
+The secret key and the broker are no part of it: runs that wait are queued again.
 """
 
 import json
@@ -24,14 +25,14 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import Field, Model
 from django.utils import timezone
 
-from advisor.decisions.models import Decision, Run, Trace
+from advisor.decisions.models import Decision, Run, SharedReplication, Trace
 from advisor.teams.models import SignedInSession, User, Workspace
 from core.errors import CannotRun
 from core.numbers import count
 
 FORMAT = "crossover/backup@1"
 MANIFEST = "manifest.json"
-LEFT_OUT = (Session, SignedInSession, AccessAttempt, AccessFailureLog, AccessLog)
+LEFT_OUT = (Session, SignedInSession, AccessAttempt, AccessFailureLog, AccessLog, SharedReplication)
 ROWS_AT_ONCE = 100
 
 

@@ -19,7 +19,7 @@ from django.db import DatabaseError, close_old_connections
 from django.db.models import QuerySet
 
 from advisor.decisions.jobs.counters import count_lost_leases
-from advisor.decisions.models import Run, SweepPart
+from advisor.decisions.models import Run, SharedReplication, SweepPart
 from advisor.decisions.models.leased_task import database_now
 from advisor.decisions.services.leases import take_back, worker_name
 
@@ -92,8 +92,8 @@ def held_by(pids: Iterable[int]) -> dict[int, str]:
     }
 
 
-def _claims() -> "tuple[QuerySet[Run], QuerySet[SweepPart]]":
-    return Run.objects.running(), SweepPart.objects.running()
+def _claims() -> "tuple[QuerySet[Run], QuerySet[SweepPart], QuerySet[SharedReplication]]":
+    return Run.objects.running(), SweepPart.objects.running(), SharedReplication.objects.running()
 
 
 def give_up_leases(exits: Mapping[int, str]) -> None:

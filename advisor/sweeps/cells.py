@@ -1,6 +1,5 @@
 """Simulates the cells of a sweep, and estimates beforehand what they take."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -24,6 +23,7 @@ from advisor.sweeps.refinement import (
     indexed_cells,
     kind_of_estimate,
 )
+from core.processes.cores import usable_cores
 from simulator.arrivals import BacklogArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
 from simulator.experiment import estimate, simulate
@@ -177,7 +177,7 @@ def sweep(
     began = time.perf_counter()
     warm(on_progress)
     report = on_progress or (lambda _: None)
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="sweep") as pool:
+    with ThreadPoolExecutor(threads or usable_cores(), thread_name_prefix="sweep") as pool:
         try:
             coarse = _all([pool.submit(simulate_cell, grid, point, trace) for point in grid.points()], report, "cells")
             known = indexed_cells(sweep_result(grid, coarse))

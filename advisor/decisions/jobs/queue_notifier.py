@@ -10,8 +10,9 @@ from django.conf import settings
 from django.db import transaction
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
-from rq import Queue
+from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 from structlog.contextvars import get_contextvars
 
@@ -97,6 +98,16 @@ def notify_on_commit(
 
 def _queue(name: str) -> Queue:
     return Queue(name, connection=broker_connection(settings.CONFIGURATION.broker_url), serializer=JSONSerializer)
+
+
+def worker_hosts() -> set[str]:
+    """The names of the hosts that have workers; empty if the broker does not say."""
+    try:
+        workers = Worker.all(connection=broker_connection(settings.CONFIGURATION.broker_url))
+    except RedisError:
+        log.warning("The broker does not say which workers there are", exc_info=True)
+        return set()
+    return {worker.hostname for worker in workers if worker.hostname}
 
 
 @lru_cache(maxsize=4)

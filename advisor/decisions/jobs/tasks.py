@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import close_old_connections
+from django.db.models import Q
 from django.utils import timezone
 from rq import get_current_job
 from structlog.contextvars import bound_contextvars
@@ -20,32 +21,43 @@ from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.external_endpoint import OUTSIDE, endpoint_for
 from advisor.decisions.jobs.counters import count_ended_run
 from advisor.decisions.jobs.leased_work import LeasedWork, persist
-from advisor.decisions.jobs.queue_notifier import MAPS, REQUEST_ID, notify_on_commit
-from advisor.decisions.models import QueueLook, Run, SweepKind, SweepPart
+from advisor.decisions.jobs.queue_notifier import BULK, MAPS, REQUEST_ID, RUNS, notify_on_commit, worker_hosts
+from advisor.decisions.jobs.shared_run import SharedRun
+from advisor.decisions.limits import SHARED_RUN_JOBS
+from advisor.decisions.models import QueueLook, Run, SharedReplication, SweepKind, SweepPart
 from advisor.decisions.models.leased_task import database_now
-from advisor.decisions.services.leases import PartLease, RunLease, worker_name
+from advisor.decisions.services.leases import Lease, PartLease, ReplicationLease, RunLease, this_host, worker_name
 from advisor.decisions.services.queue_looks import claim_look, observable_brokers
 from advisor.decisions.services.recordings import read_stored_trace
 from advisor.decisions.services.sweeps import CELLS, simulate_part
-from advisor.decisions.services.turns import Claimed, Level, claim_next
+from advisor.decisions.services.turns import Claimed, Level, TaskKind, claim_next
 from advisor.reports.queue_words import queue_facts
 from advisor.sweeps.capacity_search import search_capacity
 from core.errors import CannotRun, InvalidInput, Problem
+from simulator.experiment import simulate_replication
 from simulator.live.errors import RunBroken
 from simulator.replications import OnProgress, Progress
 from simulator.result import Result
+from simulator.stored_tallies import dump_tallies
+from simulator.traces import Trace
 
 log = logging.getLogger(__name__)
 
+LEASES: Mapping[TaskKind, type[Lease[Any]]] = {
+    TaskKind.RUN: RunLease,
+    TaskKind.PART: PartLease,
+    TaskKind.REPLICATION: ReplicationLease,
+}
+
 
 def run_simulation(run_id: str, engines: Mapping[str, Engine] = ENGINES) -> None:
-    """Claim the run or search whose turn it is, simulate, and write how it ended.
+    """Claim the run, search or shared replication whose turn it is, simulate, and write how it ended.
 
-    `run_id` only says at which level something waits. If the database refuses the claim, it raises, and the reconciler queues the run again.
-    From then on, every end is in the row.
+    `run_id`, which may be that of a replication, only says at which level something waits. If the database refuses the claim, it raises, and
+    the reconciler queues the run again. From then on, every end is in the row.
     """
     close_old_connections()
-    is_bulk = Run.objects.filter(pk=run_id, is_bulk=True).exists()
+    is_bulk = Run.objects.filter(Q(pk=run_id) | Q(shared_replications=run_id), is_bulk=True).exists()
     _work_next(Level.BULK if is_bulk else Level.INTERACTIVE, engines)
 
 
@@ -106,16 +118,18 @@ def _work_next(level: Level, engines: Mapping[str, Engine]) -> None:
 
 
 def _work_on(claimed: Claimed, engines: Mapping[str, Engine]) -> None:
-    lease = RunLease(claimed.id, claimed.attempt) if claimed.is_run else PartLease(claimed.id, claimed.attempt)
+    lease = LEASES[claimed.kind](claimed.id, claimed.attempt)
     work: LeasedWork[Any] = LeasedWork(lease)
     try:
         if isinstance(lease, RunLease):
             work.run(lambda: _simulate(lease, engines, work.report))
-        else:
+        elif isinstance(lease, ReplicationLease):
+            work.run(lambda: _simulate_replication(lease, work.report))
+        elif isinstance(lease, PartLease):
             work.run(lambda: _simulate_part(lease, work.report))
             _notify_of_refining_parts(lease.task_id)
     finally:
-        if claimed.is_run:
+        if claimed.kind == TaskKind.RUN:
             count_ended_run(claimed.id, claimed.attempt)
         log.info("Attempt %d is over after %.1f s", claimed.attempt, work.elapsed_s)
 
@@ -149,12 +163,25 @@ def _simulate(lease: RunLease, engines: Mapping[str, Engine], on_progress: OnPro
             trace=trace,
             replications=run.replications,
             on_progress=on_progress,
-            **(_live_options(run) if engine.is_live else {}),
+            **(_live_options(run) if engine.is_live else _shared(run, engine, trace)),
         )
     except RunBroken as error:
         so_far = error.so_far
         persist(lambda: lease.record_so_far(so_far))
         raise
+
+
+def _shared(run: Run, engine: Engine, trace: Trace | None) -> dict[str, Any]:
+    """What a large run is given if there are workers on other hosts, who may take a part of its replications."""
+    if engine.estimate(run.scenario, trace, run.replications).jobs < SHARED_RUN_JOBS or worker_hosts() <= {this_host()}:
+        return {}
+    return {"share": SharedRun(run, BULK if run.is_bulk else RUNS)}
+
+
+def _simulate_replication(lease: ReplicationLease, on_progress: OnProgress) -> bytes:
+    shared = SharedReplication.objects.select_related("run__trace").get(pk=lease.task_id)
+    trace = read_stored_trace(shared.run.trace) if shared.run.trace else None
+    return dump_tallies(simulate_replication(shared.run.scenario, shared.number, trace=trace, on_progress=on_progress))
 
 
 def _simulate_part(lease: PartLease, on_progress: OnProgress) -> str:

@@ -4,6 +4,7 @@ from advisor.decisions.models.queue_look import QueueLook
 from advisor.decisions.models.quota import WorkspaceQuota
 from advisor.decisions.models.run import ACTIVE, TERMINAL, EngineName, Run, State
 from advisor.decisions.models.share_link import ShareLink
+from advisor.decisions.models.shared_replication import SharedReplication
 from advisor.decisions.models.sweep import UNFINISHED, PartState, Sweep, SweepKind, SweepPart, SweepState
 from advisor.decisions.models.trace import RecordingUpload, Trace, TraceData
 
@@ -22,6 +23,7 @@ __all__ = [
     "Revision",
     "Run",
     "ShareLink",
+    "SharedReplication",
     "State",
     "Status",
     "StatusChange",

@@ -12,10 +12,12 @@ from django.db.models import Exists, F, Q, QuerySet
 from advisor.decisions.cleaning import clean_sentence
 from advisor.decisions.limits import ERROR_LENGTH, LOOK_EVERY_S, LOST_LEASES_ALLOWED, PROGRESS_EVERY_S, SO_FAR_EVERY_S
 from advisor.decisions.models import (
+    TERMINAL,
     UNFINISHED,
     EngineName,
     PartState,
     Run,
+    SharedReplication,
     State,
     Sweep,
     SweepKind,
@@ -57,7 +59,11 @@ class Reconciled:
 
 
 def worker_name(pid: int) -> str:
-    return f"{socket.gethostname()}:{pid}"
+    return f"{this_host()}:{pid}"
+
+
+def this_host() -> str:
+    return socket.gethostname()
 
 
 @dataclass
@@ -171,6 +177,7 @@ def reconcile_runs(now: datetime, limit_s: float) -> Reconciled:
     overdue = Run.objects.running().filter(elapsed_s__gt=limit_s)
     timed_out = overdue.update(state=State.TIMED_OUT, lease_until=None, **_time_out_fields(now, limit_s))
     retried, failed = _take_runs_back(Run.objects.expired(now), now, DIED)
+    _reconcile_replications(now)
     queued = Run.objects.queued().order_by("created_at", "id").values_list("id", "attempt", "is_bulk")
     waiting = (WaitingTask(run, attempt, BULK_KIND if is_bulk else RUN_KIND) for run, attempt, is_bulk in queued)
     return Reconciled(tuple(waiting), retried, failed, timed_out)
@@ -201,12 +208,19 @@ def take_back(worker: str, how: str, now: datetime) -> Reconciled:
     """Take back what a worker held that has ended. `how`: after "The worker", such as "was killed by signal 9 (SIGKILL)"."""
     runs = _take_runs_back(Run.objects.running().filter(worker=worker), now, how)
     parts = _take_parts_back(SweepPart.objects.running().filter(worker=worker), now, how)
+    SharedReplication.objects.running().filter(worker=worker).queue_again()
     retried, failed = (sum(counts) for counts in zip(runs, parts, strict=True))
     return Reconciled((), retried, failed, 0)
 
 
 def grant_all_again(now: datetime) -> int:
-    return Run.objects.grant_again(now) + SweepPart.objects.grant_again(now)
+    return sum(model.objects.grant_again(now) for model in (Run, SweepPart, SharedReplication))
+
+
+def _reconcile_replications(now: datetime) -> None:
+    SharedReplication.objects.shorten_leases(now)
+    SharedReplication.objects.expired(now).queue_again()
+    SharedReplication.objects.filter(run__state__in=TERMINAL).delete()
 
 
 def _time_out_fields(now: datetime, limit_s: float) -> dict[str, object]:
@@ -263,6 +277,40 @@ class PartLease(Lease[str]):
     def _update_sweep(self, **fields: object) -> bool:
         held = SweepPart.objects.held(self.task_id, self.attempt)
         return bool(Sweep.objects.filter(pk__in=held.values("sweep_id")).update(**fields))
+
+
+class ReplicationLease(Lease[bytes]):
+    """Its outcome is what `stored_tallies` makes. Whatever ends it otherwise, the run's own worker simulates the replication."""
+
+    renews_in_background = False
+    report_every_s = LOOK_EVERY_S
+    defect = "A replication could not be simulated"
+    out_of_memory = "A replication needs more memory than there is."
+
+    def renew(self, now: datetime, elapsed_s: float) -> bool:
+        return SharedReplication.objects.renew_lease(self.task_id, self.attempt, now)
+
+    def record(self, now: datetime, elapsed_s: float, progress: Progress) -> bool:
+        return self.renew(now, elapsed_s)
+
+    def finish(self, now: datetime, outcome: bytes) -> bool:
+        return SharedReplication.objects.end_lease(self.task_id, self.attempt, PartState.DONE, tallies_npz=outcome)
+
+    def fail(self, now: datetime, code: str, text: str) -> bool:
+        return self.release()
+
+    def time_out(self, now: datetime, limit_s: float) -> bool:
+        return self.release()
+
+    def release(self) -> bool:
+        return SharedReplication.objects.end_lease(self.task_id, self.attempt, QUEUED)
+
+
+def claim_replication(replication_id: UUID, now: datetime, worker: str = "") -> int | None:
+    """Return the attempt; None also if it is the run's own worker that may simulate it."""
+    if not SharedReplication.objects.for_others(this_host()).filter(pk=replication_id).exists():
+        return None
+    return SharedReplication.objects.claim(replication_id, now, worker, Q(attempt=0))
 
 
 def claim_part(part_id: UUID, now: datetime, worker: str = "") -> int | None:

@@ -1,7 +1,8 @@
 """Whose turn it is: which of the queued tasks a free worker takes.
 
 A job in the queue only says that something waits. Of the workspaces that have something queued, the one with the fewest tasks under way for
-its share is next (max-min fairness); of several, the one that was served longest ago. Within a workspace the oldest task is next.
+its share is next (max-min fairness); of several, the one that was served longest ago. Within a workspace the oldest task is next, and what other
+workers may do of its runs comes last.
 """
 
 from collections import defaultdict
@@ -17,8 +18,8 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet, Value, Window
 from django.db.models.functions import RowNumber
 
-from advisor.decisions.models import EngineName, Run, State, SweepKind, SweepPart, WorkspaceQuota
-from advisor.decisions.services.leases import claim_part, claim_run
+from advisor.decisions.models import EngineName, Run, SharedReplication, State, SweepKind, SweepPart, WorkspaceQuota
+from advisor.decisions.services.leases import claim_part, claim_replication, claim_run, this_host
 from advisor.teams.models import Workspace
 
 LOOKED_AT = 8
@@ -27,11 +28,20 @@ LOOKED_AT = 8
 _T = TypeVar("_T")
 
 
+class TaskKind(StrEnum):
+    RUN = "run"
+    PART = "part of a map, or search"
+    REPLICATION = "replication of a run of another host"
+
+
+CLAIMS = {TaskKind.RUN: claim_run, TaskKind.PART: claim_part, TaskKind.REPLICATION: claim_replication}
+
+
 class Level(StrEnum):
     """Queues in the order in which workers look at them."""
 
     INTERACTIVE = "interactive"
-    """Runs and searches: a user waits for them."""
+    """Runs, also what is shared of them, and searches: a user waits for them."""
     MAPS = "maps"
     BULK = "bulk"
     """Runs that were queued behind many others of their workspace."""
@@ -53,7 +63,7 @@ class Standing:
 class Claimed(NamedTuple):
     id: UUID
     attempt: int
-    is_run: bool
+    kind: TaskKind
 
 
 def in_turn(waiting: Mapping[UUID, Sequence[_T]], standings: Mapping[UUID, Standing]) -> Iterator[_T]:
@@ -88,11 +98,10 @@ def _served_s(standing: Standing) -> float:
 def claim_next(level: Level, now: datetime, worker: str = "") -> Claimed | None:
     """Claim the task whose turn it is; None if nothing of that level may start."""
     for task in in_turn(_oldest_of_each(level), _standings()):
-        claim = claim_run if task.is_run else claim_part
-        attempt = claim(task.id, now, worker)
+        attempt = CLAIMS[task.kind](task.id, now, worker)
         if attempt is not None:
             WorkspaceQuota.objects.update_or_create(workspace_id=task.workspace, defaults={"served_at": now})
-            return Claimed(task.id, attempt, task.is_run)
+            return Claimed(task.id, attempt, task.kind)
     return None
 
 
@@ -102,7 +111,8 @@ def place_in_queue(run: Run) -> int | None:
         return None
     level = Level.BULK if run.is_bulk else Level.INTERACTIVE
     unlimited = {workspace: replace(standing, most_at_once=None) for workspace, standing in _standings().items()}
-    for place, task in enumerate(in_turn(_by_workspace(_queued(level)), unlimited), 1):
+    queued = (task for task in _queued(level) if task.kind != TaskKind.REPLICATION)
+    for place, task in enumerate(in_turn(_by_workspace(queued), unlimited), 1):
         if task.id == run.pk:
             return place
     return 1  # claimed since it was read
@@ -118,7 +128,8 @@ def _standings() -> dict[UUID, Standing]:
     under_way: dict[UUID, int] = defaultdict(int)
     runs = Run.objects.running().order_by().values_list("workspace").annotate(Count("pk"))
     parts = SweepPart.objects.running().order_by().values_list("sweep__workspace").annotate(Count("pk"))
-    for workspace, tasks in [*runs, *parts]:
+    shared = SharedReplication.objects.running().order_by().values_list("run__workspace").annotate(Count("pk"))
+    for workspace, tasks in [*runs, *parts, *shared]:
         under_way[workspace] += tasks
     quotas = {quota.pk: quota for quota in WorkspaceQuota.objects.all()}
     return {
@@ -132,11 +143,12 @@ def _standings() -> dict[UUID, Standing]:
 class _Queued(NamedTuple):
     """In the order of a workspace's tasks."""
 
+    is_shared: bool
     created_at: datetime
     first: int
     id: UUID
     workspace: UUID
-    is_run: bool
+    kind: TaskKind
 
 
 def _oldest_of_each(level: Level) -> dict[UUID, list[_Queued]]:
@@ -158,18 +170,21 @@ def _queued(level: Level, at_most: int | None = None, only_runs: Q | None = None
     if level != Level.MAPS:
         runs = Run.objects.queued().filter(only_runs or Q(), is_bulk=level == Level.BULK)
         runs = runs.annotate(asked_at=F("created_at"), first=Value(0), owner=F("workspace_id"))
-        tasks += _read(runs, at_most, is_run=True)
+        tasks += _read(runs, at_most, TaskKind.RUN)
+        shared = SharedReplication.objects.for_others(this_host()).filter(run__is_bulk=level == Level.BULK)
+        shared = shared.annotate(asked_at=F("run__created_at"), first=F("number"), owner=F("run__workspace_id"))
+        tasks += _read(shared, at_most, TaskKind.REPLICATION)
     if level != Level.BULK:
         kind = SweepKind.MAP if level == Level.MAPS else SweepKind.FEWEST
         parts = SweepPart.objects.queued().filter(sweep__kind=kind)
         parts = parts.annotate(asked_at=F("sweep__created_at"), owner=F("sweep__workspace_id"))
-        tasks += _read(parts, at_most, is_run=False)
+        tasks += _read(parts, at_most, TaskKind.PART)
     return tasks
 
 
-def _read(tasks: "QuerySet[Any]", at_most: int | None, *, is_run: bool) -> Iterator[_Queued]:
+def _read(tasks: "QuerySet[Any]", at_most: int | None, kind: TaskKind) -> Iterator[_Queued]:
     if at_most is not None:
         order = Window(RowNumber(), partition_by="owner", order_by=("asked_at", "first", "id"))
         tasks = tasks.annotate(place=order).filter(place__lte=at_most)
     for asked_at, first, task_id, owner in tasks.order_by().values_list("asked_at", "first", "id", "owner"):
-        yield _Queued(asked_at, first, task_id, owner, is_run)
+        yield _Queued(kind == TaskKind.REPLICATION, asked_at, first, task_id, owner, kind)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Min, Q
 
 from advisor.decisions.limits import RECONCILE_EVERY_S
-from advisor.decisions.models import EngineName, Run, State, Sweep, SweepKind, SweepPart, SweepState
+from advisor.decisions.models import EngineName, Run, SharedReplication, State, Sweep, SweepKind, SweepPart, SweepState
 from advisor.teams.models import Workspace
 
 QUEUED_LONG_S = 300.0
@@ -25,7 +25,7 @@ def task_kind(task: Run | Sweep) -> str:
 
 @dataclass(frozen=True)
 class HeldLease:
-    """A worker's lease of a run, or of a part of a sweep."""
+    """A worker's lease of a run, of a replication of one, or of a part of a sweep."""
 
     task: Run | Sweep
     kind: str
@@ -74,9 +74,11 @@ def find_unfinished(now: datetime) -> UnfinishedTasks:
     runs = Run.objects.select_related("workspace", "revision__decision").without_result()
     sweeps = Sweep.objects.select_related("workspace", "revision__decision")
     parts = SweepPart.objects.running().select_related("sweep__workspace", "sweep__revision__decision")
+    replications = SharedReplication.objects.running().select_related("run__workspace", "run__revision__decision")
     first_leases = (
         *runs.filter(state=State.RUNNING).order_by("lease_until")[:ROWS_SHOWN],
         *parts.defer("cells_json").order_by("lease_until")[:ROWS_SHOWN],
+        *replications.order_by("lease_until")[:ROWS_SHOWN],
     )
     first_queued = (
         *runs.filter(state=State.QUEUED).order_by("created_at")[:ROWS_SHOWN],
@@ -87,7 +89,7 @@ def find_unfinished(now: datetime) -> UnfinishedTasks:
     workspaces = load_by_workspace(now)
     return UnfinishedTasks(
         leases=leases[:ROWS_SHOWN],
-        lease_count=runs.filter(state=State.RUNNING).count() + parts.count(),
+        lease_count=runs.filter(state=State.RUNNING).count() + parts.count() + replications.count(),
         queued=sorted(queued, key=lambda task: -task.age_s)[:ROWS_SHOWN],
         queued_count=sum(load.queued for load in workspaces),
         stuck_count=count_stuck(now),
@@ -95,8 +97,8 @@ def find_unfinished(now: datetime) -> UnfinishedTasks:
     )
 
 
-def _lease(task: Run | SweepPart, now: datetime) -> HeldLease:
-    whole = task.sweep if isinstance(task, SweepPart) else task
+def _lease(task: Run | SweepPart | SharedReplication, now: datetime) -> HeldLease:
+    whole = task.run if isinstance(task, SharedReplication) else task.sweep if isinstance(task, SweepPart) else task
     remaining_s = (task.lease_until - now).total_seconds() if task.lease_until else 0.0
     return HeldLease(whole, task_kind(whole), task.worker, task.attempt, remaining_s)
 
@@ -111,6 +113,7 @@ def count_stuck(now: datetime) -> int:
     return (
         Run.objects.expired(expired).count()
         + SweepPart.objects.expired(expired).count()
+        + SharedReplication.objects.expired(expired).count()
         + Run.objects.filter(state=State.QUEUED, created_at__lt=queued_long).count()
         + Sweep.objects.filter(state=SweepState.QUEUED, created_at__lt=queued_long).count()
     )

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import SecretStr
 
 from core.errors import CannotRun
+from core.processes.cores import usable_cores
 from simulator.class_conclusions import with_class_conclusions
 from simulator.conclusions import share_of_design, verdict_of, with_conclusion
 from simulator.inequalities import inequalities_of
@@ -341,7 +342,7 @@ def _report(run: LiveRun, costs: Costs, predicted: dict[str, DesignResult], real
         restarts=sum(end.restarted for end in ends),
         process_ends=ends,
         unfinished_calls=run.runs[SYNCHRONOUS].unfinished_calls,
-        load_average=LoadAverage(before=run.machine.load, after=machine.load, cores=os.cpu_count() or 1),
+        load_average=LoadAverage(before=run.machine.load, after=machine.load, cores=usable_cores()),
         other_runs=max(run.machine.other_runs, run.other_runs, machine.other_runs),
         dead_letters=remaining_dead_letters(run.runs[EVENT_DRIVEN]),
         endpoint=None if external is None else endpoint_use(external, run.runs, mean_s),

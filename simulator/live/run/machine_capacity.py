@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from core.processes.child_process import NotOwned
+from core.processes.cores import usable_cores
 from core.values import Positive, Value
 from simulator.live.run import folders
 from simulator.result import WorkerKind
@@ -121,16 +122,12 @@ def capacity_file(workers: WorkerKind) -> Path:
 
 def is_busy() -> bool:
     """Whether other things take most of this machine; False if the system does not report it."""
-    return hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY * cores()
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY * usable_cores()
 
 
 def this_machine() -> str:
     python = ".".join(map(str, sys.version_info[:2]))
-    return f"{platform.node()}, {cores()} cores, Python {python}, rq {version('rq')}, code {code_hash(CODE)}"
+    return f"{platform.node()}, {usable_cores()} cores, Python {python}, rq {version('rq')}, code {code_hash(CODE)}"
 
 
 @cache
