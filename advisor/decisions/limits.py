@@ -12,8 +12,8 @@ PROGRESS_EVERY_S = 0.25
 TERMINAL_WRITE_PATIENCE_S = 60.0
 """How long a worker tries to write a result into a locked or full database, before it gives its lease up."""
 
-SHARED_RUN_JOBS = 20_000_000
-"""Jobs of all designs and replications of a run from which workers on other hosts take some: five seconds or so on two cores."""
+SHARED_RUN_JOBS = 10_000_000
+"""Jobs of all designs and replications of a run from which workers on other hosts take some: three seconds or so on two cores."""
 
 QUEUED_RUNS_CAP = 1_000
 """Of a workspace, unless its quota says otherwise."""
