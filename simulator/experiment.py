@@ -1,5 +1,6 @@
 """Runs a Scenario through both designs with common random numbers: replications, intervals, the paired difference and the verdict."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
@@ -17,13 +18,13 @@ from simulator.notes import notes_of
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, call_time_of, designs_of, jobs_of, rate_of
 from simulator.replications import AllOfThem, OnProgress, Progress, Runner, Share, warm
 from simulator.resampling import resamples_for
-from simulator.result import Conclusion, Result
+from simulator.result import Conclusion, DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.sequential import FULL_LOOKS, REPLICATION_LOOKS, Looks, next_look, share_of_tallies
 from simulator.services import EmpiricalService
 from simulator.stability import Load, load_of, stability_of
 from simulator.summary import DIGITS, design_result, differences
-from simulator.tally import Tally
+from simulator.tally import FineTally, Tally
 from simulator.trace_columns import Floats
 from simulator.traces import Trace
 
@@ -101,6 +102,23 @@ def simulate_replication(
     trace, drawn = used_recordings(scenario, trace, None)
     drains = {design: load_of(scenario, design, trace, drawn).stable for design in designs_of(scenario)}
     return Runner(scenario, trace, drawn, drains, keeps_checkpoints=False).run_one(replication, on_progress)
+
+
+def brief_results(
+    scenario: Scenario, *, trace: Trace | None = None, looks: Looks = FULL_LOOKS
+) -> tuple[int, dict[str, DesignResult]]:
+    """The number of replications, and each design's result as `simulate` has it, but `is_brief` (`simulator.summary.design_result`): for searches,
+    which show no series and no intervals but the good share's. Raise as `simulate`.
+    """
+    check(scenario, trace)
+    warm()
+    trace = _used(scenario, trace)
+    loads = {design: load_of(scenario, design, trace, None) for design in designs_of(scenario)}
+    drains = {design: load.stable for design, load in loads.items()}
+    runner = Runner(scenario, trace, None, drains, keeps_checkpoints=False)
+    _run(runner, None, None, looks)
+    results = _design_results(scenario, runner, loads, {}, is_brief=True)
+    return runner.finished, {design: rounded(result, DIGITS) for design, result in results.items()}
 
 
 class BriefShare(NamedTuple):
@@ -206,33 +224,13 @@ def _result(
     windows: bool,
     on_progress: OnProgress | None,
 ) -> Result:
-    names = list(scenario.event_driven.queues)
-    stabilities = {
-        design: stability_of(scenario, design, loads[design], runner.trace, tallies)
-        for design, tallies in runner.tallies.items()
-    }
-    stable = {design: stability.stable for design, stability in stabilities.items()}
     shown, fine = fine_windows(scenario, runner, on_progress) if windows else ((), {})
-    results = {
-        design: with_conclusion(
-            design_result(
-                tallies,
-                names,
-                stable=stable[design],
-                growth_per_min=stabilities[design].growth_per_min,
-                jobs_to_settle=stabilities[design].jobs_to_settle,
-                fine=fine.get(design, ()),
-                resampled=runner.resampled[design],
-            ),
-            scenario,
-        )
-        for design, tallies in runner.tallies.items()
-    }
+    results = _design_results(scenario, runner, loads, fine)
     less, more = SYNCHRONOUS, EVENT_DRIVEN
     difference = differences(
         runner.tallies[less],
         runner.tallies[more],
-        stable=stable[less] and stable[more],
+        stable=results[less].stable and results[more].stable,
         resampled=(runner.resampled[less], runner.resampled[more]),
     )
     result = Result(
@@ -250,6 +248,31 @@ def _result(
         windows=shown,
     )
     return rounded(with_class_conclusions(scenario, result), DIGITS)
+
+
+def _design_results(
+    scenario: Scenario,
+    runner: Runner,
+    loads: dict[str, Load],
+    fine: Mapping[str, Sequence[FineTally]],
+    *,
+    is_brief: bool = False,
+) -> dict[str, DesignResult]:
+    names, results = list(scenario.event_driven.queues), {}
+    for design, tallies in runner.tallies.items():
+        stability = stability_of(scenario, design, loads[design], runner.trace, tallies)
+        result = design_result(
+            tallies,
+            names,
+            stable=stability.stable,
+            growth_per_min=stability.growth_per_min,
+            jobs_to_settle=stability.jobs_to_settle,
+            fine=fine.get(design, ()),
+            resampled=runner.resampled[design],
+            is_brief=is_brief,
+        )
+        results[design] = with_conclusion(result, scenario)
+    return results
 
 
 def _draws(scenario: Scenario) -> bool:

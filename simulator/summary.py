@@ -52,10 +52,12 @@ def design_result(
     jobs_to_settle: int | None = None,
     fine: Sequence[FineTally] = (),
     resampled: Sequence[Tally] = (),
+    is_brief: bool = False,
 ) -> DesignResult:
     """A design's result; `names` are those of the classes. Without a steady state there are no percentiles, only growth.
 
     `resampled` are tallies of resamples of the recording, if there is one: they widen the intervals, and count in nothing else.
+    `is_brief`: of the intervals the good share's alone, of the series the calls in flight alone, and no figures of each replication.
     """
     counts: dict[str, Any] = {name: sum(tally.counts[name] for tally in tallies) for name in tallies[0].counts}
     return DesignResult(
@@ -83,12 +85,14 @@ def design_result(
         duplicates=sum(tally.duplicates for tally in tallies),
         subscribers=_subscribers(tallies),
         classes=_classes(tallies, resampled, names, stable=stable),
-        intervals=_intervals(tallies, resampled, stable=stable),
-        series=_series(tallies[0]),
-        call_rate=_call_rate(tallies[0]),
+        intervals=_good_share_interval(tallies, resampled)
+        if is_brief
+        else _intervals(tallies, resampled, stable=stable),
+        series=Series(in_flight=_rounded(tallies[0].bins[layout.B_FLIGHT])) if is_brief else _series(tallies[0]),
+        call_rate=CallRate() if is_brief else _call_rate(tallies[0]),
         curve=_curve(tallies),
         fine=tuple(_fine_series(tally) for tally in fine),
-        by_replication=_by_replication(tallies, stable=stable),
+        by_replication={} if is_brief else _by_replication(tallies, stable=stable),
     )
 
 
@@ -116,23 +120,34 @@ def _quantiles(sample: TimeSample) -> Quantiles:
 
 def _intervals(tallies: Sequence[Tally], resampled: Sequence[Tally], *, stable: bool) -> dict[str, tuple[float, float]]:
     """95 % intervals: over replications, or (good share alone) over batches of consecutive jobs where there is one replication."""
-    good, decided = sum(tally.decided_good for tally in tallies), sum(tally.decided for tally in tallies)
+    intervals = _good_share_interval(tallies, resampled)
     if len(tallies) == 1:
-        return {"good_share": interval_of_one_run(tallies[0])}
+        return intervals
     figures, others = ([_figures(tally) for tally in each] for each in (tallies, resampled))
-    intervals: dict[str, tuple[float, float]] = {}
-    for name in figures[0].keys() - POOLED_NAMES - LONGEST_NAMES:
+    shares = {"good_share", "completed_share"}
+    for name in figures[0].keys() - POOLED_NAMES - LONGEST_NAMES - shares:
         values, again = ([metrics[name] for metrics in each] for each in (figures, others))
         if all(map(isfinite, values)) and (stable or not name.startswith(TIME_METRICS)):
             half = combined_half_width(values, [value for value in again if isfinite(value)])
             intervals |= _bounded(name, _mean(values), half)
     offered, completed = (sum(tally.counts[name] for tally in tallies) for name in ("offered", "completed"))
-    for name, hits, of in (("good_share", good, decided), ("completed_share", completed, offered)):
-        values, again = ([metrics[name] for metrics in each] for each in (figures, others))
-        intervals[name] = share_interval(hits, of, half=combined_half_width(values, again))
+    values, again = ([metrics["completed_share"] for metrics in each] for each in (figures, others))
+    intervals["completed_share"] = share_interval(completed, offered, half=combined_half_width(values, again))
     if stable:
         intervals |= _quantile_intervals(tallies, resampled)
     return {name: intervals[name] for name in figures[0] if name in intervals}
+
+
+def _good_share_interval(tallies: Sequence[Tally], resampled: Sequence[Tally]) -> dict[str, tuple[float, float]]:
+    if len(tallies) == 1:
+        return {"good_share": interval_of_one_run(tallies[0])}
+    good, decided = sum(tally.decided_good for tally in tallies), sum(tally.decided for tally in tallies)
+    shares, again = ([_shown(tally.good_share) for tally in each] for each in (tallies, resampled))
+    return {"good_share": share_interval(good, decided, half=combined_half_width(shares, again))}
+
+
+def _shown(figure: float) -> float:
+    return rounded(figure, DIGITS)
 
 
 def _quantile_intervals(tallies: Sequence[Tally], resampled: Sequence[Tally]) -> dict[str, tuple[float, float]]:

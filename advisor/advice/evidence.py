@@ -1,8 +1,10 @@
 """What the kernel finds for a workload as it is advised: a short run of each style, long enough to conclude if the budget allows."""
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from functools import lru_cache
 from math import inf, sqrt
+from typing import cast
 
 from advisor.advice.contract import ClassEvidence, DesignPlan, Evidence, Style, StyleEvidence
 from advisor.advice.evaluation import Evaluation
@@ -13,7 +15,7 @@ from core.errors import InvalidInput, Problem
 from core.units import DAY_S
 from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
-from simulator.experiment import conclude_design, simulate
+from simulator.experiment import brief_results, conclude_design
 from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, jobs_of
 from simulator.result import ClassResult, Conclusion, DesignResult, Result
 from simulator.scenario import Scenario
@@ -104,7 +106,8 @@ def _cached(scenario_json: str) -> Evidence:
 
 def _simulate(scenario: Scenario, trace: Trace | None = None) -> Evidence:
     looks = _looks(scenario) if trace is None else _looks_of_recording(trace)
-    return summarize_evidence(scenario, simulate(scenario, trace=trace, windows=False, looks=looks))
+    replications, designs = brief_results(scenario, trace=trace, looks=looks)
+    return _summarized(scenario, replications, designs)
 
 
 def _looks_of_recording(trace: Trace) -> Looks:
@@ -157,20 +160,22 @@ def shortened(scenario: Scenario, jobs: int = EVIDENCE_JOBS, *, shortest_peak_s:
 
 def summarize_evidence(scenario: Scenario, result: Result) -> Evidence:
     """A run of any length as evidence."""
-    designs: dict[Style, DesignResult | None] = {
-        SYNCHRONOUS: result.synchronous,
-        EVENT_DRIVEN: result.event_driven,
-        HYBRID: result.hybrid,
-    }
+    designs = {SYNCHRONOUS: result.synchronous, EVENT_DRIVEN: result.event_driven}
+    if result.hybrid is not None:
+        designs[HYBRID] = result.hybrid
+    return _summarized(scenario, result.replications, designs)
+
+
+def _summarized(scenario: Scenario, replications: int, designs: Mapping[str, DesignResult]) -> Evidence:
     deadline_s = scenario.deadline_s
     if deadline_s is None:
         raise ValueError("evidence needs a deadline")
     return Evidence(
-        jobs=result.synchronous.offered,
-        replications=result.replications,
+        jobs=designs[SYNCHRONOUS].offered,
+        replications=replications,
         deadline_s=deadline_s if isinstance(deadline_s, float) else max(deadline_s.values()),
         wanted_share=wanted_share(scenario),
-        styles={style: _of_design(design, scenario) for style, design in designs.items() if design is not None},
+        styles={cast(Style, name): _of_design(design, scenario) for name, design in designs.items()},
     )
 
 
