@@ -142,7 +142,15 @@ def share_of_one_run(
     jobs = jobs_of(scenario, trace) - scenario.warmup_jobs
     most = enough_missed * jobs
     runner = Runner(
-        scenario, trace, None, {design: True}, 1, designs=(design,), keeps_checkpoints=False, most_missed=most
+        scenario,
+        trace,
+        None,
+        {design: True},
+        1,
+        designs=(design,),
+        keeps_checkpoints=False,
+        keeps_times=False,
+        most_missed=most,
     )
     runner.run(1)
     (tally,) = runner.tallies[design]
@@ -180,7 +188,8 @@ def conclude_design(scenario: Scenario, design: str, looks: Looks = FULL_LOOKS) 
     check(scenario, None)
     warm()
     load = load_of(scenario, design, None, None)
-    runner = Runner(scenario, None, None, {design: load.stable}, designs=(design,), keeps_checkpoints=False)
+    drains = {design: load.stable}
+    runner = Runner(scenario, None, None, drains, designs=(design,), keeps_checkpoints=False, keeps_times=False)
     _run(runner, None, None, looks)
     (tallies,) = runner.tallies.values()
     stability = stability_of(scenario, design, load, None, tallies)

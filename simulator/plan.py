@@ -1,5 +1,6 @@
 """A Scenario as the arrays that an event loop works on: one Machine a replication and design."""
 
+import mmap
 from dataclasses import dataclass, field
 from math import ceil, inf, log
 from typing import Any, Final, Literal
@@ -266,7 +267,7 @@ def build_state(
     drains: bool,
 ) -> KernelState:
     """One replication of one design, before its first event. `rows` are those of `recorded_of`, shared by all."""
-    machine = np.zeros(1, dtype=layout.MACHINE)
+    machine = _empty_machine()
     m = machine[0]
     m["key"] = key_of(scenario.seed, replication)
     m["drains"] = drains
@@ -291,6 +292,11 @@ def build_state(
     state = KernelState(machine, slots, heap, rows)
     first_arrival(machine)
     return state
+
+
+def _empty_machine() -> Array:
+    """A machine's record in pages of its own: it is large, and most of it is never touched, so that clearing it would take as long as a short run."""
+    return np.frombuffer(mmap.mmap(-1, layout.MACHINE.itemsize), dtype=layout.MACHINE)
 
 
 def _check_rows(m: Any, rows: Array, *, by_job: bool) -> None:

@@ -178,6 +178,7 @@ class Runner:
 
     `shortcut`: a design that is a single station runs in its own, faster loop, to the same tally. `designs` are those that run, if not all.
     `keeps_checkpoints`: the state of the first replication is kept now and then, to look closer at a part of it.
+    `keeps_times`: tallies have waits, latencies and series.
     `most_missed`: replications end once more jobs than that have missed.
     `share`: that of this process in the replications, if others simulate some of them.
     """
@@ -190,6 +191,7 @@ class Runner:
     shortcut: bool = True
     designs: tuple[str, ...] | None = None
     keeps_checkpoints: bool = True
+    keeps_times: bool = True
     most_missed: float = inf
     share: Share = field(default_factory=AllOfThem)
     rows: Array = field(init=False)
@@ -299,7 +301,7 @@ class Runner:
                 return self._replicate_first(design, state)
             self._slices(design, replication, state, LOOPS.get(design, run_event_driven))
         self.peak_slots = max(self.peak_slots, len(state.slots))
-        return tally_of(state.machine[0])
+        return tally_of(state.machine[0], has_times=self.keeps_times)
 
     def _replicate_first(self, design: str, state: KernelState) -> Tally:
         """Also keep checkpoints, and latencies by the bin of the arrival."""
@@ -408,8 +410,9 @@ class Runner:
             bounds.check(m)
             if float(m["now"]) > until_s or missed_of(m) > self.most_missed:
                 return True
-            rate = (int(m["events"]) - before) / max(time.perf_counter() - began, 1e-6)
-            budget = min(max(100, int(rate * SLICE_S)), FASTER * budget, most)
+            if not is_watched:  # where it ends must not depend on how fast this machine is now
+                rate = (int(m["events"]) - before) / max(time.perf_counter() - began, 1e-6)
+                budget = min(max(100, int(rate * SLICE_S)), FASTER * budget, most)
             if status == GROW:
                 state.grow()
             if keeps is not None:

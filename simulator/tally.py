@@ -148,6 +148,9 @@ class TimeSample:
         }
 
 
+NO_TIMES = TimeSample(np.zeros(layout.BUCKETS_OF_HISTOGRAM, np.int64), 0, 0.0, 0.0)
+
+
 def _sum(histograms: Sequence[Counts | None]) -> Counts | None:
     known = [histogram for histogram in histograms if histogram is not None]
     return np.sum(known, axis=0, dtype=np.int64) if known else None
@@ -310,18 +313,28 @@ class FineTally:
         )
 
 
-def tally_of(m: Any) -> Tally:
-    """The tally in a machine's record after its run (copied: the record may go)."""
+def tally_of(m: Any, *, has_times: bool = True) -> Tally:
+    """The tally in a machine's record after its run (copied: the record may go).
+
+    `has_times` False leaves waits, latencies and series empty: copying them takes a good part of a short run.
+    """
     raw = m["counts"]
     batches = _batches(m)
     kept = batches[:, 0] > 0
     batches = batches[kept]
     several = [m["class_batches"][place, : len(kept)][kept] for place in range(int(m["classes"]))]
-    classes = tuple(_class_tally(m, place, own) for place, own in enumerate(several if len(several) > 1 else [batches]))
+    classes = tuple(
+        _class_tally(m, place, own, has_times=has_times)
+        for place, own in enumerate(several if len(several) > 1 else [batches])
+    )
     counts = {"accepted": int(raw[layout.C_ACCEPTED])} | _counts(raw, sum(one.counts["undecided"] for one in classes))
-    waits, latencies = (TimeSample.pooled([getattr(one, name) for one in classes]) for name in ("wait", "latency"))
+    waits, latencies = (
+        TimeSample.pooled([getattr(one, name) for one in classes]) if has_times else NO_TIMES
+        for name in ("wait", "latency")
+    )
     observed = float(m["changed"]) - float(m["since"])
-    subscribers = int(m["subscribers"])
+    subscribers, bins = int(m["subscribers"]) if has_times else 0, int(m["bin"]) if has_times else 0
+    call_bins = np.trim_zeros(m["call_bins"], "b") if has_times else m["call_bins"][:0]
     return Tally(
         counts=counts,
         provider_calls=int(raw[layout.C_CALLS]),
@@ -343,9 +356,9 @@ def tally_of(m: Any) -> Tally:
         fans=m["fans"][:subscribers].copy(),
         fan_sums_s=m["fan_sums"][:subscribers].copy(),
         fan_histograms=m["fan_histograms"][:subscribers].copy(),
-        bins=m["bins"][:, : int(m["bin"])].copy(),
+        bins=m["bins"][:, :bins].copy(),
         bin_width_s=float(m["bin_width"]),
-        call_bins=np.trim_zeros(m["call_bins"], "b").copy(),
+        call_bins=call_bins.copy(),
         call_width_s=float(2 ** int(m["call_shift"])),
         depth_max_at_s=float(m["depth_max_at"]),
         busiest_second=int(m["busiest_second"]),
@@ -361,9 +374,26 @@ def missed_of(m: Any) -> int:
     return late + sum(int(counts[place]) for place in OUTCOME_COUNTS.values())
 
 
-def _class_tally(m: Any, place: int, batches: Counts) -> ClassTally:
-    """A single class has the times of all jobs."""
-    counted, alone = m["by_class"][place], int(m["classes"]) == 1
+def _class_tally(m: Any, place: int, batches: Counts, *, has_times: bool) -> ClassTally:
+    counted = m["by_class"][place]
+    undecided, open_offered, open_good = m["open_jobs"][place].tolist()
+    counts = _counts(counted, undecided)
+    wait, latency = (
+        _class_times(m, place, int(counted[layout.C_WAITED]), counts["offered"]) if has_times else (NO_TIMES, NO_TIMES)
+    )
+    return ClassTally(
+        counts=counts,
+        wait=wait,
+        latency=latency,
+        decided=counts["offered"] - open_offered,
+        decided_good=counts["good"] - open_good,
+        batches=batches,
+    )
+
+
+def _class_times(m: Any, place: int, waited: int, offered: int) -> tuple[TimeSample, TimeSample]:
+    """Waits and latencies. A single class has the times of all jobs."""
+    alone = int(m["classes"]) == 1
     wait = (m["wait_sum"], m["wait_max"]) if alone else m["class_times"][place][[layout.T_WAIT_SUM, layout.T_WAIT_MAX]]
     latency = (
         (m["latency_sum"], m["latency_max"])
@@ -371,24 +401,12 @@ def _class_tally(m: Any, place: int, batches: Counts) -> ClassTally:
         else m["class_times"][place][[layout.T_LATENCY_SUM, layout.T_LATENCY_MAX]]
     )
     cut = bool(np.isfinite(m["end"]))
-    undecided, open_offered, open_good = m["open_jobs"][place].tolist()
-    counts = _counts(counted, undecided)
     waits, latencies, *open_ages = m["histograms"][place][: layout.HISTOGRAMS if cut else layout.H_ENDED].astype(
         np.uint32
     )
-    return ClassTally(
-        counts=counts,
-        wait=TimeSample(waits, int(counted[layout.C_WAITED]), float(wait[0]), float(wait[1])),
-        latency=TimeSample(
-            latencies,
-            counts["offered"],
-            float(latency[0]),
-            float(latency[1]),
-            *open_ages,
-        ),
-        decided=counts["offered"] - open_offered,
-        decided_good=counts["good"] - open_good,
-        batches=batches,
+    return (
+        TimeSample(waits, waited, float(wait[0]), float(wait[1])),
+        TimeSample(latencies, offered, float(latency[0]), float(latency[1]), *open_ages),
     )
 
 

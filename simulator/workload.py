@@ -38,7 +38,11 @@ def work_of(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats 
 
 
 def work_by_queue(scenario: Scenario, design: str, trace: Trace | None, drawn: Floats | None) -> list[JobWork]:
-    return [_work_of_service(scenario, design, service, trace, drawn) for service in scenario.services]
+    works: dict[int, JobWork] = {}
+    for service in scenario.services:
+        if id(service) not in works:
+            works[id(service)] = _work_of_service(scenario, design, service, trace, drawn)
+    return [works[id(service)] for service in scenario.services]
 
 
 def mean_pausing_s(pauses_s: Sequence[float], fails: float) -> float:
@@ -66,7 +70,9 @@ def _work_of_service(
     late_poison_s = (timeout_s or 0.0) if failure_s is None else failure_s
     shares = [(1 - poison) * (1 - too_long), (1 - poison) * too_long, poison * (1 - too_long), poison * too_long]
     kinds = [(fails, answers_s, failed_s), (1.0, 0.0, late_s), (1.0, 0.0, failed_s), (1.0, 0.0, late_poison_s)]
-    return JobWork.mixed(shares, [_work(scenario, design, *kind) for kind in kinds])
+    present = [(share, kind) for share, kind in zip(shares, kinds, strict=True) if share]
+    works = [_work(scenario, design, *kind) for _, kind in present]
+    return JobWork.mixed([share for share, _ in present], works)
 
 
 def _work(scenario: Scenario, design: str, fails: float, answered_s: float, failed_s: float) -> JobWork:

@@ -1,6 +1,7 @@
 """Answers as vectors of numbers, so that one pass of arithmetic decides thousands of variations of them at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,6 @@ from numpy.typing import NDArray
 
 from advisor.advice import library
 from advisor.advice.answers import CLASSES, LEAVES, Answers
-from core.paths import value_at
 from simulator.scenario import Hop
 
 NumberVector = NDArray[np.float64]
@@ -132,8 +132,13 @@ ENCODED = tuple(
 """The answers that have a vector."""
 
 
+_VALUES = {path: attrgetter(path) for path in ENCODED}
+
+
 def vectors_of(answers: Answers) -> dict[str, NumberVector]:
-    vectors = {path: encoded(path, value_at(answers, path)) for path in ENCODED} | hop_limits(answers.synchronous.hops)
+    vectors = {path: encoded(path, value(answers)) for path, value in _VALUES.items()} | hop_limits(
+        answers.synchronous.hops
+    )
     vectors |= intervals(answers.failures.retry_intervals_s)
     if not answers.volume.is_closed:
         vectors["volume.clients"] = np.nan

@@ -1,5 +1,7 @@
 """The plan as the formulas of the rules have it: what is advised to be built, and therefore simulated."""
 
+from functools import lru_cache
+
 from advisor.advice import recovery
 from advisor.advice.contract import DesignPlan
 from advisor.advice.delivery import chosen_method
@@ -12,6 +14,7 @@ RETRIES = frozenset({"failures.max_retries", "failures.retry_intervals_s"})
 """The answers in whose place the plan may have its own."""
 
 
+@lru_cache(maxsize=64)
 def plan_by_formulas(evaluation: Evaluation) -> DesignPlan:
     """As many consumers as there may be workers, so that what no plan can do shows."""
     facts, point = evaluation.facts, evaluation.point

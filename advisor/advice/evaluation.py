@@ -1,8 +1,9 @@
 """Answers to vectors, facts and decisions: style, strength and delivery by the table of rules. Numbers only."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,8 +106,10 @@ def _hybrid_case(facts: FactVectors) -> NumberVector:
     return np.asarray(np.max(cases, axis=0), dtype=np.float64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
+    """Equal to itself alone, so that what follows from it can be kept."""
+
     answers: Answers
     vectors: AnswerVectors
     facts: FactVectors
@@ -118,3 +121,25 @@ class Evaluation:
         vectors = vectors_of(answers)
         facts = facts_of(vectors)
         return cls(answers, vectors, facts, PointFacts.from_facts(facts, answers), decide_facts(facts))
+
+    @classmethod
+    def of_each(cls, sheets: Sequence[Answers]) -> list[Self]:
+        """As `from_answers` of each sheet, computed together. All have the same number of given pauses between retries."""
+        each = [vectors_of(answers) for answers in sheets]
+        together = {path: np.concatenate([vectors[path] for vectors in each]) for path in (each[0] if each else {})}
+        facts = facts_of(together) if each else None
+        decisions = decide_facts(facts) if facts is not None else None
+        evaluations = []
+        for row, (answers, vectors) in enumerate(zip(sheets, each, strict=True)):
+            own: FactVectors = _row_of(facts, row)
+            evaluations.append(cls(answers, vectors, own, PointFacts.from_facts(own, answers), _row_of(decisions, row)))
+        return evaluations
+
+
+def _row_of(value: Any, row: int) -> Any:
+    """One row of the vectors in a dataclass or a mapping, as vectors of one row."""
+    if isinstance(value, np.ndarray):
+        return value[row : row + 1]
+    if isinstance(value, dict):
+        return {name: _row_of(each, row) for name, each in value.items()}
+    return type(value)(**{field.name: _row_of(getattr(value, field.name), row) for field in fields(value)})

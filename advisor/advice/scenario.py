@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, assert_never
 
 import numpy as np
@@ -57,8 +58,18 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 def scenario_of(evaluation: Evaluation, plan: DesignPlan | None = None) -> Scenario:
     """The Scenario of answers, with the same retries and limits for both designs, and the consumers of the plan."""
-    evaluation = with_planned_retries(evaluation, plan)
-    answers, plan = evaluation.answers, plan or plan_by_formulas(evaluation)
+    if plan is None:
+        return _scenario_as_answered(evaluation)
+    return _scenario_of_plan(with_planned_retries(evaluation, plan), plan)
+
+
+@lru_cache(maxsize=64)
+def _scenario_as_answered(evaluation: Evaluation) -> Scenario:
+    return _scenario_of_plan(evaluation, plan_by_formulas(evaluation))
+
+
+def _scenario_of_plan(evaluation: Evaluation, plan: DesignPlan) -> Scenario:
+    answers = evaluation.answers
     arrivals = _arrivals(answers)
     failures, retries = answers.failures, plan.retries
     return Scenario(

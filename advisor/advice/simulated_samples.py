@@ -62,7 +62,7 @@ def simulate_samples(evaluation: Evaluation) -> SampledStyles | None:
     if count < FEWEST_SAMPLES:
         return None
     vectors, quantiles = sampled(evaluation, count)
-    drawn = [_drawn(evaluation.answers, evaluation.vectors, vectors, row) for row in range(count)]
+    drawn = _drawn([_sheet(evaluation.answers, evaluation.vectors, vectors, row) for row in range(count)])
     simulated = _simulated_for(np.array([each.jobs for each in drawn]))
 
     def run(row: int) -> _Sample:
@@ -102,16 +102,25 @@ def _regrets(samples: list[_Sample]) -> dict[Style, float]:
     }
 
 
-def _drawn(answers: Answers, base: AnswerVectors, vectors: AnswerVectors, row: int) -> _Drawn:
+def _sheet(answers: Answers, base: AnswerVectors, vectors: AnswerVectors, row: int) -> Answers | None:
     differs = {
         path: _written(path, float(vectors[path][row]))
         for path in LEAVES
         if path in base and (path in answers.uncertain or not _is_same(base[path][0], vectors[path][row]))
     }
     try:
-        evaluation = Evaluation.from_answers(
-            Answers.parse(merge_mappings(answers.model_dump(), nested(_known(answers, differs))))
-        )
+        return Answers.parse(merge_mappings(answers.model_dump(), nested(_known(answers, differs))))
+    except InvalidInput:
+        return None
+
+
+def _drawn(sheets: list[Answers | None]) -> list[_Drawn]:
+    evaluations = iter(Evaluation.of_each([sheet for sheet in sheets if sheet is not None]))
+    return [_Drawn(None, 0) if sheet is None else _drawn_of(next(evaluations)) for sheet in sheets]
+
+
+def _drawn_of(evaluation: Evaluation) -> _Drawn:
+    try:
         return _Drawn(evaluation, brief_jobs(evaluation))
     except InvalidInput:
         return _Drawn(None, 0)

@@ -1,8 +1,9 @@
 """Flips found with the kernel: the nearest value of each answer at which the advice changes, and what the evidence says there."""
 
 import math
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from advisor.advice.answers import CLASSES, LEAVES
@@ -144,16 +145,22 @@ _FLOOR = 1e-4
 """Shares of missed requests are compared as logarithms from here on."""
 
 
-class FlipTrial(NamedTuple):
+@dataclass(frozen=True)
+class FlipTrial:
     """What short runs show at one value."""
 
     missed: dict[Style, float]
     concluded: Conclusions
-    outcome: FlipOutcome
+    find_outcome: Callable[[], FlipOutcome]
     is_sure: frozenset[Style] = frozenset()
     """Styles of which a longer run concludes the same."""
     is_likely: frozenset[Style] = frozenset()
     """Those of which it most likely does."""
+
+    @cached_property
+    def outcome(self) -> FlipOutcome:
+        """Most trials of a search only tell where conclusions change."""
+        return self.find_outcome()
 
 
 class _Bracket(NamedTuple):
@@ -216,8 +223,11 @@ class Trials:
             unchanged | {style for style, of_style in settled.items() if _is_far(of_style, 1 - wanted, *factors)}
             for factors in ((SURE_OF_MISSES, SURE_OF_MEETING), (LIKELY_MISSES, LIKELY_MEETING))
         )
+        return FlipTrial(missed, concluded, partial(self._outcome_of_run, evaluation, concluded), sure, likely)
+
+    def _outcome_of_run(self, evaluation: Evaluation, concluded: Conclusions) -> FlipOutcome:
         raisable = self._raisable_by_short_run(evaluation, concluded) if self._shows_raisable else self.raisable
-        return FlipTrial(missed, concluded, self._outcome(evaluation, concluded, raisable), sure, likely)
+        return self._outcome(evaluation, concluded, raisable)
 
     def _outcome(self, evaluation: Evaluation, concluded: Conclusions, raisable: bool | None) -> FlipOutcome:
         """With ranges, as sure as they leave it."""
@@ -335,7 +345,7 @@ class Trials:
         return missed | {"synchronous": missed["synchronous"] * self._correction}
 
     def _trial_now(self) -> FlipTrial:
-        return FlipTrial(self._missed(self._brief), self.concluded, self.now)
+        return FlipTrial(self._missed(self._brief), self.concluded, lambda: self.now)
 
     def _narrowed(self, path: str, bracket: "_Bracket", finest: float) -> "_Bracket":
         """The last value with the conclusions of `old` and the first with others.
