@@ -39,6 +39,7 @@ http {{
   }}
 }}
 """
+TOKEN_NAME = "csrfmiddlewaretoken"
 TOKEN_FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -55,19 +56,23 @@ class Visitor:
         )
 
     def open(self, address: str, form_at: str | None = None, **posted: str) -> tuple[int, str, str]:
-        """Status, the address that redirects led to, and the page. With fields, they are posted with the token of the page with the form."""
+        """Status, the address that redirects led to, and the page. Fields are posted with the token of the page with the form, unless it is given."""
         data = None
         if posted:
-            page = self.open(form_at or address)[2]
-            match = TOKEN_FIELD.search(page)
-            assert match, page
-            data = urllib.parse.urlencode(posted | {"csrfmiddlewaretoken": match[1]}).encode()
+            token = posted.pop(TOKEN_NAME, None) or self.token_at(form_at or address)
+            data = urllib.parse.urlencode(posted | {TOKEN_NAME: token}).encode()
         request = urllib.request.Request(address, data, headers={"Referer": address})  # noqa: S310
         try:
             with self.opener.open(request, timeout=START_S) as answer:
                 return answer.status, answer.url, answer.read().decode()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.url or "", refused.read().decode()
+
+    def token_at(self, form_at: str) -> str:
+        page = self.open(form_at)[2]
+        match = TOKEN_FIELD.search(page)
+        assert match, page
+        return match[1]
 
 
 class TlsProxy:
