@@ -2,10 +2,12 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
+from advisor.server.page_threads import PageHandler
 from advisor.web.request_limits import LARGEST_BODY_BYTES, LimitedBodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "advisor.settings")
 
-application = LimitedBodies(get_asgi_application(), LARGEST_BODY_BYTES)
+django.setup(set_prefix=False)
+application = LimitedBodies(PageHandler(), LARGEST_BODY_BYTES)
