@@ -6,7 +6,7 @@ that it was advised with, whatever becomes of the entry.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -63,6 +63,8 @@ class Library:
     edited: frozenset[str] = frozenset()
     version: str | None = None
     """How many edits are in force and from when the last is, for a revision to remember; None where all is as shipped."""
+    edits: tuple[tuple[str, str, str | None], ...] = field(default=(), compare=False)
+    """Kind, name and what was edited of each; all else is as shipped."""
 
     def hop_entitled(self, title: str) -> HopFact | None:
         own = [fact for name, fact in self.hops.items() if name in self.edited]

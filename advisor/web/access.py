@@ -52,6 +52,7 @@ def find_run(request: MemberRequest, run_id: UUID, *, with_result: bool = False)
         Http404: if there is none.
     """
     runs = Run.objects.select_related("workspace", "revision__decision__workspace", "trace")
+    runs = runs.defer("revision__answers_json", "revision__recommendation_json")
     return _find(request, runs if with_result else runs.without_result(), run_id)
 
 

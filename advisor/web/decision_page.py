@@ -1,8 +1,9 @@
 """What the page of a decision shows: its questionnaire, its advice, its last run, and the plan of a live run."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
@@ -11,14 +12,15 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.library_overrides import Library
 from advisor.advice.rule_inputs import rule_inputs
 from advisor.decisions.external_endpoint import allowed_endpoint
-from advisor.decisions.models import Decision, Direction, Revision, Run, Status
-from advisor.decisions.services.decisions import summarize_status
+from advisor.decisions.models import Decision, Direction, Revision, Run, Status, Step, Tag, Trace
+from advisor.decisions.models.run import LARGE_COLUMNS
+from advisor.decisions.services.decisions import StatusSummary, summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
-from advisor.decisions.services.revisions import next_step
+from advisor.decisions.services.revisions import steps_of
 from advisor.decisions.services.run_verdicts import verdict_of_run
 from advisor.decisions.services.runs import plan_run, runs_left
-from advisor.decisions.services.simulated_advice import THREADS, Awaited, advise_revision
+from advisor.decisions.services.simulated_advice import THREADS, Advised, Awaited, advise_revision
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
@@ -27,6 +29,7 @@ from advisor.web.forms import typed_numbers
 from advisor.web.forms.fields import Field, FieldGroup, errors_by_field, first_fields, groups_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
 from advisor.web.forms.what_if import sliders_of
+from advisor.web.kept_pages import columns
 from core.errors import InvalidInput, Problem
 from core.numbers import count
 
@@ -70,16 +73,76 @@ def decision_context(
 
     Pass `own`, the workspace's library, to avoid a second query; and `run_options` if the run options differ from those of the request.
     """
+    state = look_up_state(request, decision, revision, own)
+    is_page = not request.htmx  # a fragment leaves the plan of a live run unchanged
+    return context_of_state(state, run_options or load_run_options(request, decision), post, problems, is_page=is_page)
+
+
+@dataclass
+class DecisionState:
+    """All that the page of a decision looks up."""
+
+    decision: Decision
+    revision: Revision
+    own: Library
+    trace: Trace | None
+    last_run: Run | None
+    may_edit: bool
+    status: StatusSummary
+    undo: Step | None
+    redo: Step | None
+    tags: tuple[Tag, ...]
+    comments: int
+
+    @property
+    def key(self) -> Hashable:
+        """The advice and what the run says follow from the rows."""
+        rows = (self.decision, self.revision, self.trace, self.last_run, self.undo, self.redo, *self.tags)
+        number = self.last_run and self.last_run.revision.number
+        status = (self.status.label, self.status.accepted and self.status.accepted.number)
+        return (*map(columns, rows), number, status, self.own.edits, self.may_edit, self.comments)
+
+    @cached_property
+    def advised(self) -> Advised:
+        return advise_revision(self.revision, 0.0 if THREADS.is_busy else SAVE_PATIENCE_S)
+
+
+def look_up_state(
+    request: MemberRequest, decision: Decision, revision: Revision, own: Library | None = None
+) -> DecisionState:
+    shown = Run.objects.as_advised().select_related("revision")
+    deferred = [f"revision__{column}" for column in ("answers_json", "recommendation_json", "versions")]
+    last_run = shown.defer(*LARGE_COLUMNS, *deferred).filter(revision__decision=decision).order_by("created_at").last()
+    steps = steps_of(decision)
+    return DecisionState(
+        decision,
+        revision,
+        own or library_of(decision.workspace),
+        recording_of(revision),
+        last_run,
+        may_edit(request.user, decision.workspace),
+        summarize_status(decision, revision),
+        steps.get(Direction.UNDO),
+        steps.get(Direction.REDO),
+        tuple(decision.tags.all()),
+        decision.comments.count(),
+    )
+
+
+def context_of_state(
+    state: DecisionState,
+    run_options: RunOptions,
+    post: QueryDict | None = None,
+    problems: Iterable[Problem] = (),
+    *,
+    is_page: bool = True,
+) -> dict[str, Any]:
     problems = tuple(problems)
     errors = errors_by_field(problems)
-    run_options = run_options or load_run_options(request, decision)
-    is_page = not request.htmx  # a fragment leaves the plan of a live run unchanged
-    own = own or library_of(decision.workspace)
-    answers = revision.answers
-    advised = advise_revision(revision, 0.0 if THREADS.is_busy else SAVE_PATIENCE_S)
-    groups = groups_of(answers, post, problems, advised.recommendation, own)
-    shown = Run.objects.as_advised().without_result()
-    last_run = shown.filter(revision__decision=decision).order_by("created_at").last()
+    decision, revision, advised = state.decision, state.revision, state.advised
+    answers, last_run = revision.answers, state.last_run
+    is_of_latest = last_run is not None and last_run.revision_id == revision.pk
+    groups = groups_of(answers, post, problems, advised.recommendation, state.own)
     return {
         "decision": decision,
         "version_in_page": version_in_page(revision),
@@ -93,16 +156,16 @@ def decision_context(
         "problems": problems,
         "faults": [path for path in errors if path],
         "only_contradictions": all(problem.others for problem in problems),
-        "trace": recording_of(revision),
-        "may_edit": may_edit(request.user, decision.workspace),
-        "status_summary": summarize_status(decision, revision),
+        "trace": state.trace,
+        "may_edit": state.may_edit,
+        "status_summary": state.status,
         "statuses": Status.choices,
+        "tags": state.tags,
+        "comments": state.comments,
         "last_run": last_run,
-        "run_verdict": verdict_of_run(
-            last_run, advised.recommendation if last_run and last_run.revision_id == revision.pk else None
-        ),
-        "undo": next_step(decision, Direction.UNDO),
-        "redo": next_step(decision, Direction.REDO),
+        "run_verdict": verdict_of_run(last_run, advised.recommendation if is_of_latest else None),
+        "undo": state.undo,
+        "redo": state.redo,
         "stale": bool(problems),
         "rule_inputs": rule_inputs(revision.evaluation, [reason.rule for reason in advised.recommendation.reasons]),
         **(plan_of(revision, run_options) if is_page else {"run_options": run_options, "external": allowed_endpoint()}),

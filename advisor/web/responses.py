@@ -1,14 +1,19 @@
 """Responses that several pages give: files to keep, and drawings for plotly.js."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.http import content_disposition_header
 
 from advisor.reports.charts.csv_text import csv_of_chart
 from advisor.reports.charts.model import Chart, ChartView
 from advisor.reports.figure_plotly import chart_figure
+from advisor.web.kept_pages import keep_body
+
+FINAL = "private, max-age=600"
 
 
 def download(content: bytes | str, content_type: str, name: str) -> HttpResponse:
@@ -48,4 +53,15 @@ def figures_by_chart(request: HttpRequest, charts: Iterable[Chart]) -> dict[str,
 
 def drawings(drawn: Mapping[str, Any], *, is_final: bool = True) -> JsonResponse:
     """A browser may keep for a while what no longer changes."""
-    return JsonResponse(drawn, headers={"Cache-Control": "private, max-age=600" if is_final else "no-store"})
+    return JsonResponse(drawn, headers={"Cache-Control": FINAL if is_final else "no-store"})
+
+
+def keep_drawings(request: HttpRequest, key: Hashable, draw: Callable[[], Mapping[str, Any]]) -> HttpResponse:
+    """Drawings that never change, made once for each theme."""
+
+    def text() -> str:
+        return json.dumps(draw(), cls=DjangoJSONEncoder)
+
+    response = keep_body(request, (key, is_dark(request)), text, "application/json")
+    response["Cache-Control"] = FINAL
+    return response

@@ -21,7 +21,8 @@ EDITS: Mapping[str, type[HopEdit] | type[ProfileEdit]] = {EntryKind.HOP: HopEdit
 
 def library_of(workspace: Workspace) -> Library:
     entries = list(LibraryEntry.objects.for_workspace(workspace))
-    return replace(override_library(entry.override for entry in entries), version=_version(entries))
+    edits = tuple((entry.kind, entry.name, entry.edit_json) for entry in entries)
+    return replace(override_library(entry.override for entry in entries), version=_version(entries), edits=edits)
 
 
 def edits_of(workspace: Workspace) -> dict[tuple[str, str], LibraryEntry]:

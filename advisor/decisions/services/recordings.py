@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from advisor.advice.answers import Answers
 from advisor.advice.proposed_answers import ProposedAnswers, propose_from_recording
-from advisor.decisions import limits
+from advisor.decisions import limits, stored
 from advisor.decisions.cleaning import clean_file_name
 from advisor.decisions.errors import UploadTooLarge
 from advisor.decisions.models import Decision, RecordingUpload, Revision, Run, Sweep, Trace, TraceData
@@ -305,8 +306,13 @@ def _no_such_trace(path: str) -> InvalidInput:
     return InvalidInput([Problem(path, "there is no such recording in this workspace; upload it first")])
 
 
+@lru_cache(maxsize=512)
+def _recording_id(answers_json: str) -> UUID | None:
+    return _as_id(stored.load(Answers, answers_json).volume.trace)
+
+
 def recording_of(revision: Revision) -> Trace | None:
-    key = _as_id(revision.answers.volume.trace)
+    key = _recording_id(revision.answers_json)
     return Trace.objects.for_workspace(revision.decision.workspace).filter(pk=key).first() if key else None
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypedDict, assert_never
 
 from django.db import transaction
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Max, Prefetch, QuerySet
 from django.utils import timezone
 
 from advisor import advice
@@ -169,6 +169,13 @@ def drop_trace(decision: Decision, user: User, version: int, *, own: Library | N
 
 def next_step(decision: Decision, direction: str) -> Step | None:
     return Step.objects.filter(decision=decision, direction=direction).order_by("-id").first()
+
+
+def steps_of(decision: Decision) -> dict[str, Step]:
+    """The next step of each direction that has one, without its answers."""
+    newest = Step.objects.filter(decision=decision).order_by().values("direction").annotate(newest=Max("id"))
+    rows = Step.objects.filter(pk__in=newest.values("newest")).defer("answers_json")
+    return {step.direction: step for step in rows}
 
 
 def _record_step(decision: Decision, before: Answers, after: Answers, change: Change) -> None:

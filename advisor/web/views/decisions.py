@@ -1,12 +1,13 @@
 """Decisions: listed; and one of them shown, given a status and tags, commented on, duplicated, archived, deleted."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
-from django.db.models import Count, F, OuterRef, Subquery
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -43,11 +44,15 @@ from advisor.web.access import (
     version_in_page,
     workspace_of,
 )
-from advisor.web.decision_page import decision_context, version_of
+from advisor.web.decision_page import context_of_state, decision_context, look_up_state, version_of
 from advisor.web.forms.questions import choice_reason, first_sentence, sentence_of
+from advisor.web.forms.run_options import RunOptions, load_run_options
+from advisor.web.kept_pages import columns, find_kept, render_kept
+from advisor.web.templatetags.words import ago
 from advisor.web.views.revisions import revision_page
 from core.errors import InvalidInput
 
+DECISION_PAGE, LIST_PAGE = "decisions/show.html", "home/decisions.html"
 DECISIONS_PER_PAGE = 20
 LOAD = next(section for section in SECTIONS if section.id == "load")
 POLL_S = 3.0
@@ -56,7 +61,7 @@ POLL_S = 3.0
 
 @login_not_required
 @require_safe
-def list_decisions(request: HttpRequest) -> HttpResponse:
+def list_decisions(request: MemberRequest) -> HttpResponse:
     """The decisions, the latest change first; `?q=`, `?status=`, `?style=` and `?tag=` select, `?archived` shows what was put away."""
     if not request.user.is_authenticated:
         return render(request, "home/welcome.html")
@@ -64,7 +69,8 @@ def list_decisions(request: HttpRequest) -> HttpResponse:
     if workspace is None:
         return render(request, "home/no_workspace.html")
     every = Decision.objects.for_workspace(workspace)
-    shown = every.filter(archived_at__isnull="archived" not in request.GET)
+    is_archive = "archived" in request.GET
+    shown = every.filter(archived_at__isnull=not is_archive)
     selection = Selection(
         words=clean_sentence(request.GET.get("q", ""), TITLE_LENGTH),
         status=request.GET.get("status", ""),
@@ -76,29 +82,42 @@ def list_decisions(request: HttpRequest) -> HttpResponse:
     last_run = advised.order_by("-created_at").values("pk")[:1]
     selected = (shown if error else selection.of(shown)).annotate(last_run_id=Subquery(last_run))
     pages = Paginator(selected.select_related("created_by").prefetch_related("tags"), DECISIONS_PER_PAGE)
-    page = pages.get_page(request.GET.get("page"))
-    rows = _rows(list(page))
-    return render(
-        request,
-        "home/decisions.html",
-        {
-            "page": page,
-            "rows": rows,
-            "under_way": any(row.awaited or (row.run and row.run.active) for row in rows),
-            "may_edit": may_edit(request.user, workspace),
-            "workspace": workspace,
-            "selection": selection,
-            "selection_error": error,
-            "statuses": _statuses(workspace),
-            "styles": STYLES_SHOWN,
-            "tags": Tag.objects.filter(decision__in=shown).order_by("name").values_list("name", flat=True).distinct(),
-            "archived": "archived" in request.GET,
-            "archived_count": every.filter(archived_at__isnull=False).count(),
-            "is_new": not every.filter(is_demo=False).exists(),
-            "is_shared": workspace.memberships.count() > 1,
-        },
-        status=422 if error else 200,
+    counts = every.aggregate(
+        current=Count("pk", filter=Q(archived_at__isnull=True)),
+        archived=Count("pk", filter=Q(archived_at__isnull=False)),
+        own=Count("pk", filter=Q(is_demo=False)),
     )
+    if error or not selection:
+        pages.count = counts["archived" if is_archive else "current"]
+    page = pages.get_page(request.GET.get("page"))
+    tags = Tag.objects.filter(decision__in=shown).order_by("name").values_list("name", flat=True).distinct()
+    listed = _Listed(list(page))
+    surroundings = {
+        "may_edit": may_edit(request.user, workspace),
+        "selection": selection,
+        "selection_error": error,
+        "statuses": tuple(_statuses(workspace)),
+        "tags": tuple(tags),
+        "archived": is_archive,
+        "archived_count": counts["archived"],
+        "is_new": not counts["own"],
+        "is_shared": workspace.memberships.count() > 1,
+    }
+    key = (columns(workspace), tuple(surroundings.values()), page.number, pages.count, listed.key)
+    if not error and (kept := find_kept(request, LIST_PAGE, key, has_query=True)):
+        return kept
+    rows = listed.rows()
+    under_way = any(row.awaited or (row.run and row.run.active) for row in rows)
+    context = surroundings | {
+        "workspace": workspace,
+        "page": page,
+        "rows": rows,
+        "under_way": under_way,
+        "styles": STYLES_SHOWN,
+    }
+    if error or under_way or any(row.recommendation.flips_awaited for row in rows):
+        return render(request, LIST_PAGE, context, status=422 if error else 200)
+    return render_kept(request, LIST_PAGE, key, context, has_query=True)
 
 
 STYLES_SHOWN = (*wording.STYLES.items(), ("neither", "Not feasible"))
@@ -146,37 +165,66 @@ class DecisionRow:
     awaited: Awaited
     run: Run | None
     verdict: RunVerdict
+    changed: str
+    """How long ago."""
 
     @property
     def workload(self) -> str:
         return LOAD.state(self.status.latest.answers)
 
 
-def _row(decision: Decision, status: StatusSummary, run: Run | None) -> DecisionRow:
+class _Listed:
+    """Decisions of a list, without their answers and advice until these are shown: they stay the same while the revision's time of change does,
+    once the advice is whole.
+    """
+
+    def __init__(self, decisions: list[Decision]) -> None:
+        self.decisions = decisions
+        self.changed = [ago(decision.updated_at) for decision in decisions]
+        wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
+        runs = Run.objects.without_result().annotate(revision_number=F("revision__number"))
+        self.runs = runs.in_bulk([pk for pk in wanted if pk])
+
+    @property
+    def key(self) -> Hashable:
+        revisions = Revision.objects.filter(decision__in=self.decisions).shown().order_by("decision", "number")
+        return (
+            tuple(
+                (columns(decision), columns(decision.created_by), tuple(map(columns, decision.tags.all())), changed)
+                for decision, changed in zip(self.decisions, self.changed, strict=True)
+            ),
+            tuple(map(columns, revisions.defer("answers_json", "recommendation_json"))),
+            tuple((columns(run), run.revision_number) for run in self.runs.values()),  # type: ignore[attr-defined]
+        )
+
+    def rows(self) -> list[DecisionRow]:
+        summaries = summarize_statuses(self.decisions)
+        return [
+            _row(decision, summaries[decision.pk], self.runs.get(decision.last_run_id), changed)  # type: ignore[attr-defined]
+            for decision, changed in zip(self.decisions, self.changed, strict=True)
+        ]
+
+
+def _row(decision: Decision, status: StatusSummary, run: Run | None, changed: str) -> DecisionRow:
     advised = advise_revision(status.latest)
     is_of_latest = run is not None and run.revision_id == status.latest.pk
     verdict = verdict_of_run(run, advised.recommendation if is_of_latest else None)
-    return DecisionRow(decision, status, *advised, run, verdict)
-
-
-def _rows(decisions: list[Decision]) -> list[DecisionRow]:
-    summaries = summarize_statuses(decisions)
-    wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
-    runs = (
-        Run.objects.without_result()
-        .annotate(revision_number=F("revision__number"))
-        .in_bulk([pk for pk in wanted if pk])
-    )
-    return [
-        _row(decision, summaries[decision.pk], runs.get(decision.last_run_id))  # type: ignore[attr-defined]
-        for decision in decisions
-    ]
+    return DecisionRow(decision, status, *advised, run, verdict, changed)
 
 
 @require_safe
 def show_decision(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     decision = find_decision(request, decision_id)
-    return render(request, "decisions/show.html", decision_context(request, decision, decision.latest()))
+    state = look_up_state(request, decision, decision.latest())
+    options = load_run_options(request, decision)
+    if options != RunOptions():  # the plan of a live run depends on this machine
+        return render(request, DECISION_PAGE, context_of_state(state, options))
+    if page := find_kept(request, DECISION_PAGE, state.key):
+        return page
+    context = context_of_state(state, options)
+    if state.advised.awaited:
+        return render(request, DECISION_PAGE, context)
+    return render_kept(request, DECISION_PAGE, state.key, context)
 
 
 @require_safe

@@ -52,14 +52,17 @@ from advisor.web.decision_page import plan_of
 from advisor.web.forms.questions import sentence_of
 from advisor.web.forms.run_options import RUN_LABELS, RunOptions
 from advisor.web.forms.typed_numbers import parse_number
+from advisor.web.kept_pages import columns, find_kept, render_kept
 from advisor.web.refusals import refusal
-from advisor.web.responses import drawings, figures_by_chart, views_of, wanted_csv
+from advisor.web.responses import drawings, figures_by_chart, keep_drawings, views_of, wanted_csv
+from advisor.web.templatetags.words import ago
 from advisor.web.views.answers import QUEUE_IS_SILENT
 from core.errors import InvalidInput
 from core.numbers import count
 from simulator.result import LiveReport, Result
 from simulator.scenario import Scenario
 
+RUN_PAGE = "runs/show.html"
 SO_FAR_CHARTS = ("queue_depth", "lag_s", "in_flight", "provider_calls", "latency")
 """The charts that fill while a live run runs (`reports.charts.live`)."""
 MORE_SERVERS = 1.5
@@ -70,7 +73,15 @@ UNTAKEN = timedelta(seconds=5)
 
 @require_safe
 def show_run(request: MemberRequest, run_id: UUID) -> HttpResponse:
-    return render(request, "runs/show.html", _run_context(request, find_run(request, run_id)))
+    run = find_run(request, run_id)
+    may_act, started = may_edit(request.user, run.workspace), ago(run.created_at)
+    if run.state != State.SUCCEEDED:
+        return render(request, RUN_PAGE, _run_context(run, may_act) | {"started": started})
+    rows = (run, run.revision, run.revision.decision, run.trace)
+    key = (*map(columns, rows), may_act, started)
+    return find_kept(request, RUN_PAGE, key) or render_kept(
+        request, RUN_PAGE, key, _run_context(run, may_act) | {"started": started}
+    )
 
 
 @require_safe
@@ -79,7 +90,9 @@ def run_progress(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """The progress; once the run has ended, all of it, which replaces the element that polls."""
     run = find_run(request, run_id)
     fragment = "live" if run.active else "run"
-    response = render(request, f"runs/_fragments.html#{fragment}", _run_context(request, run))
+    response = render(
+        request, f"runs/_fragments.html#{fragment}", _run_context(run, may_edit(request.user, run.workspace))
+    )
     return response if run.active else retarget(response, "#run")
 
 
@@ -139,15 +152,20 @@ def run_charts(request: MemberRequest, run_id: UUID) -> HttpResponse:
     run = find_run(request, run_id)
     if run.state != State.SUCCEEDED and run.engine != EngineName.LIVE:
         raise Http404
+    if run.state == State.SUCCEEDED and "csv" not in request.GET:
+        return keep_drawings(request, ("run-charts", run.pk), lambda: _drawn(request, _charts_of_result(run)))
     charts = _charts_of_result(run) if run.state == State.SUCCEEDED else _charts_so_far(run)
     if file := wanted_csv(request, charts):
         return file
+    return drawings(_drawn(request, charts), is_final=not run.active)
+
+
+def _drawn(request: MemberRequest, charts: tuple[Chart, ...]) -> dict[str, Any]:
     titles = {chart.id: {"title": wording.unbroken(chart.title)} for chart in charts}
-    drawn = {name: figure | titles[name] for name, figure in figures_by_chart(request, charts).items()}
-    return drawings(drawn, is_final=not run.active)
+    return {name: figure | titles[name] for name, figure in figures_by_chart(request, charts).items()}
 
 
-def _run_context(request: MemberRequest, run: Run) -> dict[str, Any]:
+def _run_context(run: Run, may_act: bool) -> dict[str, Any]:
     position = place_in_queue(run)
     cap = reached_cap(run.workspace) if position is not None else None
     context = {
@@ -156,7 +174,7 @@ def _run_context(request: MemberRequest, run: Run) -> dict[str, Any]:
         "position": position,
         "cap": cap,
         "untaken": position == 1 and cap is None and timezone.now() - run.created_at > UNTAKEN,
-        "may_edit": may_edit(request.user, run.workspace),
+        "may_edit": may_act,
         "idempotency_key": uuid.uuid4().hex,
     }
     if run.state == State.SUCCEEDED:

@@ -1,0 +1,163 @@
+"""Pages that are made once for what they show, and kept in this process.
+
+What a page shows is in its key: the rows that it was made from, as they are read for each request, and of the request what `Reader` holds. While
+it is rendered, nothing else can be looked up in the database. What differs each time, such as the CSRF token, is put in last. Nothing is kept
+across a restart, so that another version of the code makes its pages anew.
+"""
+
+import re
+import secrets
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.contrib.messages import get_messages
+from django.db import connection
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from advisor.teams.middleware import MemberRequest
+from advisor.teams.services.sessions import SESSION_BEGUN
+from advisor.web.compressed_parts import Part, SecretPart, response_of_parts
+
+KEPT_BYTES = 48 << 20
+"""Of all kept pages of a process. The page of a decision has some 250 kB."""
+TOKEN_PLACE, KEY_PLACE = (SafeString(secrets.token_hex(24)) for _ in range(2))
+"""What a kept page has in the place of what differs each time. No one outside of this process knows them."""
+_PLACES = re.compile(f"({TOKEN_PLACE}|{KEY_PLACE})".encode())
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The user and the request, as far as a kept page may know them."""
+
+    is_superuser: bool
+    has_usable_password: bool
+    has_session: bool
+    path: str
+    query: str
+    is_authenticated: bool = True
+    htmx: bool = False
+
+    @property
+    def session(self) -> Mapping[str, bool]:
+        return {SESSION_BEGUN: self.has_session}
+
+    @property
+    def GET(self) -> QueryDict:  # noqa: N802 - as a request has it
+        return QueryDict(self.query)
+
+    def get_full_path(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+class KeptPages:
+    """The parts of pages between the places; the least recently shown ones are dropped."""
+
+    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+        self.most_bytes = most_bytes
+        self._pages: OrderedDict[Hashable, list[Part]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def find(self, key: Hashable) -> list[Part] | None:
+        with self._lock:
+            if key in self._pages:
+                self._pages.move_to_end(key)
+                return self._pages[key]
+        return None
+
+    def keep(self, key: Hashable, parts: list[Part]) -> None:
+        with self._lock:
+            self._forget(key)
+            self._pages[key] = parts
+            self._bytes += _size(parts)
+            while self._bytes > self.most_bytes:
+                self._forget(next(iter(self._pages)))
+
+    def _forget(self, key: Hashable) -> None:
+        self._bytes -= _size(self._pages.pop(key, []))
+
+
+def _size(parts: Iterable[Part]) -> int:
+    return sum(len(part.plain) + len(part.deflated) for part in parts)
+
+
+PAGES = KeptPages()
+
+
+def columns(row: Model | None) -> Hashable:
+    """What was read of a row: with it in its key, a page may show any of it."""
+    if row is None:
+        return None
+    deferred = row.get_deferred_fields()
+    read = (field.attname for field in row._meta.concrete_fields if field.attname not in deferred)
+    return tuple((name, _hashable(getattr(row, name))) for name in read)
+
+
+def _hashable(value: Any) -> Hashable:
+    return repr(value) if isinstance(value, dict | list) else value
+
+
+def find_kept(request: MemberRequest, template: str, key: Hashable, *, has_query: bool = False) -> HttpResponse | None:
+    """The page for the key, if it is kept; for a user who has signed in.
+
+    `has_query`: the page shows or repeats the query string of the request.
+    """
+    if settings.DEBUG or len(get_messages(request)):
+        return None
+    parts = PAGES.find((template, _reader(request, has_query), key))
+    return _filled(request, parts) if parts is not None else None
+
+
+def render_kept(
+    request: MemberRequest, template: str, key: Hashable, context: dict[str, Any], *, has_query: bool = False
+) -> HttpResponse:
+    """The page, kept for the next request; `context` follows from what is in its key, and from what never changes."""
+    if settings.DEBUG or len(get_messages(request)):
+        return render(request, template, context)
+    reader = _reader(request, has_query)
+    constant = {"user": reader, "request": reader, "messages": ()}
+    varying = {"csrf_token": TOKEN_PLACE, "idempotency_key": KEY_PLACE}
+    with connection.execute_wrapper(_refuse_query):
+        page = render_to_string(template, context | constant | varying, reader)  # type: ignore[arg-type]
+    parts = [Part(part) for part in _PLACES.split(page.encode())]
+    PAGES.keep((template, reader, key), parts)
+    return _filled(request, parts)
+
+
+def _reader(request: MemberRequest, has_query: bool) -> Reader:
+    user, query = request.user, request.META.get("QUERY_STRING", "") if has_query else ""
+    has_session = SESSION_BEGUN in request.session
+    return Reader(user.is_superuser, user.has_usable_password(), has_session, request.path, query)
+
+
+def _filled(request: MemberRequest, parts: Iterable[Part]) -> HttpResponse:
+    varying = {TOKEN_PLACE.encode(): get_token(request), KEY_PLACE.encode(): uuid.uuid4().hex}
+    places = {place: SecretPart(text.encode()) for place, text in varying.items()}
+    return response_of_parts(request, (places.get(part.plain, part) for part in parts))
+
+
+def keep_body(request: HttpRequest, key: Hashable, make: Callable[[], str], content_type: str) -> HttpResponse:
+    """A body that never changes for its key, and is no secret of a request."""
+    parts = PAGES.find(key)
+    if parts is None:
+        parts = [Part(make().encode())]
+        PAGES.keep(key, parts)
+    return response_of_parts(request, parts, content_type)
+
+
+class QueryWhileKept(Exception):
+    """A page that is to be kept looked something up that is not in its key."""
+
+
+def _refuse_query(execute: object, sql: str, *args: object) -> NoReturn:
+    raise QueryWhileKept(sql)

@@ -1,0 +1,228 @@
+"""Pages that are kept show at once what has changed since, to whom it is shown alone, and nothing twice that is to differ."""
+
+import gzip
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from advisor.decisions.models import Decision, Run
+from advisor.decisions.services.decisions import add_comment, change_status, set_archived, set_tags
+from advisor.decisions.services.library import hide_entry
+from advisor.decisions.services.revisions import save_answers
+from advisor.teams.models import Membership, Role, User
+from advisor.teams.services.workspaces import rename_workspace
+from advisor.web import kept_pages
+from advisor.web.compressed_parts import Part, SecretPart
+from advisor.web.kept_pages import KeptPages, QueryWhileKept, columns
+from core.errors import InvalidInput, Problem
+from tests.web.conftest import MakeRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("hosted", "unsimulated")]
+
+VARYING = re.compile(r'name="(csrfmiddlewaretoken|idempotency_key)"\s+value="([^"]+)"')
+
+
+@pytest.fixture(autouse=True)
+def pages(monkeypatch: pytest.MonkeyPatch) -> KeptPages:
+    pages = KeptPages()
+    monkeypatch.setattr(kept_pages, "PAGES", pages)
+    return pages
+
+
+@pytest.fixture
+def looked_at(client: Client, alice: User, decision: Decision, run: Run) -> Callable[[], dict[str, str]]:
+    """The list, the decision and its run, as Alice sees them."""
+    client.force_login(alice)
+    addresses = {
+        "list": reverse("home"),
+        "decision": reverse("decision", args=[decision.pk]),
+        "run": reverse("run", args=[run.pk]),
+    }
+    return lambda: {name: client.get(address).content.decode() for name, address in addresses.items()}
+
+
+def without_varying(pages: dict[str, str]) -> dict[str, str]:
+    return {name: VARYING.sub(r'name="\1"', page) for name, page in pages.items()}
+
+
+def test_a_page_is_kept_and_is_the_same_but_for_its_tokens(
+    looked_at: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = looked_at()
+    made: list[str] = []
+    monkeypatch.setattr(kept_pages, "render_to_string", lambda template, *_: made.append(template) or "")
+    again = looked_at()
+    assert without_varying(again) == without_varying(first) and not made
+    for name in first:
+        tokens = dict(VARYING.findall(first[name]))["csrfmiddlewaretoken"]
+        assert tokens != dict(VARYING.findall(again[name]))["csrfmiddlewaretoken"], name
+        assert kept_pages.TOKEN_PLACE not in again[name] and kept_pages.KEY_PLACE not in again[name]
+    keys = {dict(VARYING.findall(page))["idempotency_key"] for page in (first["decision"], again["decision"])}
+    assert len(keys) == 2
+
+
+def rename(decision: Decision, alice: User) -> None:
+    given = decision.latest().answers.model_dump() | {"name": "Renamed inbox"}
+    save_answers(decision, given, alice, decision.draft_version)
+
+
+def demote(decision: Decision, alice: User) -> None:
+    Membership.objects.filter(user=alice).update(role=Role.VIEWER)
+
+
+CHANGES: dict[str, tuple[Callable[[Decision, User], Any], dict[str, tuple[str, bool]]]] = {
+    "renamed": (rename, dict.fromkeys(("list", "decision", "run"), ("Renamed inbox", True))),
+    "commented": (lambda decision, alice: add_comment(decision, alice, "Why?"), {"decision": ("1 comment", True)}),
+    "tagged": (
+        lambda decision, alice: set_tags(decision, alice, "finance"),
+        {"list": ('class="tag"', True), "decision": ('class="tag"', True)},
+    ),
+    "accepted": (
+        lambda decision, alice: change_status(decision, alice, "accepted"),
+        {"list": ("Accepted</span>", True), "decision": ("Accepted</span>", True)},
+    ),
+    "archived": (
+        lambda decision, alice: set_archived(decision, alice, archived=True),
+        {"list": ('id="decision-', False), "decision": ("Restore to the list", True)},
+    ),
+    "library edited": (
+        lambda decision, alice: hide_entry(decision.workspace, alice, "hop", "aws_alb"),
+        {"decision": ("AWS Application Load Balancer", False)},
+    ),
+    "workspace renamed": (
+        lambda decision, alice: rename_workspace(decision.workspace, alice, "Platform 9"),
+        {"list": ("Platform 9", True)},
+    ),
+    "only a viewer now": (
+        demote,
+        {"list": ("New decision", False), "decision": ("Set status", False), "run": ("Simulate</button>", False)},
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_shown_at_once(
+    looked_at: Callable[[], dict[str, str]], decision: Decision, alice: User, change: str
+) -> None:
+    Membership.objects.filter(user=alice).update(role=Role.OWNER)
+    before = looked_at()
+    act, expected = CHANGES[change]
+    act(Decision.objects.get(pk=decision.pk), alice)
+    after = looked_at()
+    for page, (text, is_there) in expected.items():
+        assert (text in before[page], text in after[page]) == (not is_there, is_there), page
+
+
+def test_a_change_and_its_reverse_show_what_is_stored(
+    looked_at: Callable[[], dict[str, str]], decision: Decision, alice: User
+) -> None:
+    set_tags(decision, alice, "tag-one")
+    first = without_varying(looked_at())
+    set_tags(decision, alice, "tag-two")
+    assert "tag-two" in looked_at()["decision"]
+    set_tags(decision, alice, "tag-one")
+    again = looked_at()
+    assert "tag-one" in again["decision"] and "tag-two" not in again["decision"]
+    assert without_varying(again)["run"] == first["run"]
+
+
+def test_another_simulation_is_shown_at_once(
+    looked_at: Callable[[], dict[str, str]], make_run: MakeRun, decision: Decision
+) -> None:
+    before = looked_at()
+    newer = make_run("failed")
+    after = looked_at()
+    for page in ("list", "decision"):
+        assert reverse("run", args=[newer.pk]) not in before[page]
+        assert reverse("run", args=[newer.pk]) in after[page]
+
+
+def test_whom_it_is_not_for_never_sees_a_kept_page(
+    looked_at: Callable[[], dict[str, str]], client: Client, charlie: User, decision: Decision, run: Run
+) -> None:
+    looked_at()
+    addresses = [reverse("decision", args=[decision.pk]), reverse("run", args=[run.pk])]
+    client.post(reverse("logout"))
+    assert [client.get(address).status_code for address in addresses] == [302, 302]
+    assert decision.title not in client.get(reverse("home")).content.decode()
+    client.force_login(charlie)
+    assert [client.get(address).status_code for address in addresses] == [404, 404]
+    assert decision.title not in client.get(reverse("home")).content.decode()
+
+
+def test_an_administrator_has_the_menu_and_others_have_not(
+    looked_at: Callable[[], dict[str, str]], client: Client, decision: Decision, admin_user: User
+) -> None:
+    assert all(reverse("operations") not in page for page in looked_at().values())
+    client.force_login(admin_user)
+    assert reverse("operations") in client.get(reverse("decision", args=[decision.pk])).content.decode()
+
+
+def test_a_message_is_shown_on_the_next_page_alone(
+    looked_at: Callable[[], dict[str, str]], client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at()
+    monkeypatch.setattr("advisor.web.views.runs.jobs.start_again", refuse)
+    client.post(reverse("run-again", args=[make_run("failed").pk]), {"idempotency_key": "k"})
+    assert ["Not today." in page for page in looked_at().values()] == [True, False, False]
+    assert not any("Not today." in page for page in looked_at().values())
+
+
+def refuse(*args: object, **kwargs: object) -> None:
+    raise InvalidInput([Problem("", "not today")])
+
+
+@pytest.mark.parametrize("name", ["home", "decision", "run", "run-charts"])
+def test_compressed_it_is_the_same(
+    looked_at: Callable[[], dict[str, str]], client: Client, decision: Decision, run: Run, name: str
+) -> None:
+    looked_at()
+    ids = {"home": [], "decision": [decision.pk]}.get(name, [run.pk])
+    plain = client.get(reverse(name, args=ids))
+    packed = client.get(reverse(name, args=ids), headers={"Accept-Encoding": "br, gzip"})
+    assert "Content-Encoding" not in plain.headers and packed["Content-Encoding"] == "gzip"
+    assert {"Accept-Encoding"} <= {each.strip() for each in packed["Vary"].split(",")} & {
+        each.strip() for each in plain["Vary"].split(",")
+    }
+    texts = {"plain": plain.content.decode(), "packed": gzip.decompress(packed.content).decode()}
+    assert len(set(without_varying(texts).values())) == 1 and len(packed.content) < len(plain.content) / 2
+
+
+def test_a_secret_is_not_compressed() -> None:
+    """Otherwise a page would be shorter if text on it that another person chose were equal to it."""
+    secret = b"s3cr3t" * 8
+    assert secret in SecretPart(secret).deflated and secret not in Part(secret).deflated
+
+
+def test_a_page_in_the_making_looks_nothing_up(
+    looked_at: Callable[[], dict[str, str]], decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_pages, "render_to_string", lambda *_: str(decision.tags.count()))
+    with pytest.raises(QueryWhileKept):
+        looked_at()
+
+
+def test_the_least_recently_shown_pages_are_dropped() -> None:
+    part = [Part(b"x" * 100)]
+    size = sum(len(each.plain) + len(each.deflated) for each in part)
+    pages = KeptPages(most_bytes=2 * size)
+    pages.keep("a", part)
+    pages.keep("b", part)
+    assert pages.find("a")
+    pages.keep("c", part)
+    assert pages.find("a") and pages.find("c") and not pages.find("b")
+    pages.keep("d", [Part(b"y" * 1_000_000)])
+    assert not any(pages.find(key) for key in "abcd")
+
+
+def test_every_column_that_was_read_counts(decision: Decision) -> None:
+    before = columns(Decision.objects.get(pk=decision.pk))
+    for field, value in {"title": "Other", "draft_version": 9, "is_demo": True}.items():
+        Decision.objects.filter(pk=decision.pk).update(**{field: value})
+        after = columns(Decision.objects.get(pk=decision.pk))
+        assert after != before
+        before = after
