@@ -296,6 +296,7 @@ class AuditEvent(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["workspace", "-id"], name="audit_of_workspace"),
             models.Index(fields=["actor", "-id"], name="audit_of_actor"),
+            models.Index(fields=["actor", "path", "-at"], name="audit_of_page"),
         ]
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from advisor.decisions.services.decisions import look_at_template
 from advisor.teams.access import require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Workspace
+from advisor.teams.services.audit import AuditSubject
 
 log = logging.getLogger(__name__)
 
@@ -130,10 +131,12 @@ def administrators_only(view: PageView) -> PageView:
 def _find(request: MemberRequest, rows: "QuerySet[M]", key: UUID, within: str = "workspace__") -> M:
     """`within` leads from a row to its workspace."""
     row = rows.filter(pk=key, **{f"{within}memberships__user": request.user}).first()
-    if row is not None:
-        return row
-    if not request.user.is_superuser:
-        raise Http404
-    row = get_object_or_404(rows, pk=key)
-    log.info("Administrator %s read %s %s", request.user.pk, row._meta.model_name, key)
+    if row is None:
+        if not request.user.is_superuser:
+            raise Http404
+        row = get_object_or_404(rows, pk=key)
+        log.info("Administrator %s read %s %s", request.user.pk, row._meta.model_name, key)
+    if request.method == "GET" and isinstance(row, Decision | Run | Sweep):
+        decision = row if isinstance(row, Decision) else row.revision.decision
+        request.audit_subject = AuditSubject(row.workspace_id, decision.title)  # type: ignore[attr-defined]
     return row

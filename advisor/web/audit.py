@@ -120,12 +120,14 @@ class AuditTrail:
         if response.status_code < 400 and not settings.CONFIGURATION.local:
             action = _action_of(request)
             if action:
+                if not hasattr(request, "audit_subject"):
+                    request.audit_subject = _subject_of(request, request.resolver_match.kwargs)  # type: ignore[attr-defined, union-attr]
                 _record(request, action)
         return response
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: dict[str, Any]) -> None:
-        """Look its subject up before it may be deleted."""
-        if not settings.CONFIGURATION.local and _action_of(request):
+        """Look up what may be deleted; what is read is noted by `access`, or looked up when it has been read."""
+        if request.method == "POST" and not settings.CONFIGURATION.local and _action_of(request):
             request.audit_subject = _subject_of(request, kwargs)  # type: ignore[attr-defined]
 
 

@@ -147,12 +147,16 @@ def _filled(request: MemberRequest, parts: Iterable[Part]) -> HttpResponse:
 
 
 def keep_body(request: HttpRequest, key: Hashable, make: Callable[[], str], content_type: str) -> HttpResponse:
-    """A body that never changes for its key, and is no secret of a request."""
+    return response_of_parts(request, [keep_part(key, make)], content_type)
+
+
+def keep_part(key: Hashable, make: Callable[[], str]) -> Part:
+    """Text that never changes for its key, and is no secret of a request."""
     parts = PAGES.find(key)
     if parts is None:
         parts = [Part(make().encode())]
         PAGES.keep(key, parts)
-    return response_of_parts(request, parts, content_type)
+    return parts[0]
 
 
 class QueryWhileKept(Exception):

@@ -1,16 +1,20 @@
 """The JSON API: what a key may do, what a program gets, and how refusals look."""
 
+import gzip
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from advisor.configuration import Configuration
+from advisor.decisions import stored
 from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services.decisions import create_decision
 from advisor.teams.models import ApiKey, Membership, Role, User, Workspace
@@ -224,3 +228,29 @@ def test_in_local_mode_there_is_no_api(settings: Any, hosted: Configuration, wor
     key = key_of(workspace, user)
     settings.CONFIGURATION = hosted.model_copy(update={"mode": "local", "public_url": None})
     assert ask(reverse("api:decisions"), key).status_code in (403, 404)
+
+
+def test_a_longer_list_takes_no_more_queries(workspace: Workspace, alice: User, decision: Decision) -> None:
+    key = key_of(workspace, alice)
+    ask(reverse("api:decisions"), key)  # notes its use
+    counts = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            listed = ask(reverse("api:decisions"), key)
+        counts.append((len(json.loads(listed.content)["decisions"]), len(queries)))
+        create_decision(workspace, alice, {"template": "email_triage"})
+    assert counts[1] == (counts[0][0] + 1, counts[0][1])
+
+
+@pytest.mark.parametrize("name", ["decision", "run"])
+def test_compressed_it_says_the_same_and_follows_what_is_stored(
+    name: str, decision: Decision, run: Run, workspace: Workspace, alice: User
+) -> None:
+    address, key = address_of(name, decision, run), key_of(workspace, alice)
+    plain = ask(address, key)
+    packed = ask(address, key, headers={"Accept-Encoding": "gzip"})
+    assert packed["Content-Encoding"] == "gzip" and gzip.decompress(packed.content) == plain.content
+    Decision.objects.filter(pk=decision.pk).update(title="Renamed")
+    decision.revisions.update(answers_json=stored.dump(decision.latest().answers.model_copy(update={"name": "New"})))
+    again = json.loads(ask(reverse("api:decision", args=[decision.pk]), key).content)
+    assert (again["title"], again["answers"]["name"]) == ("Renamed", "New")

@@ -13,6 +13,7 @@ from advisor.configuration import Configuration
 from advisor.decisions.models import Decision, Run
 from advisor.decisions.services.share_links import create_share_link
 from advisor.teams.models import AppendOnly, AuditEvent, User, Workspace
+from advisor.teams.services import audit
 from advisor.teams.services.api_keys import create_api_key
 from advisor.web.audit import CHANGE_ACTIONS, READ_ACTIONS
 from tests.web.conftest import RIGHT
@@ -80,15 +81,41 @@ def test_what_was_refused_is_not_recorded_as_done(
     assert {action for _, action, _ in events()} == {"signed in"}
 
 
-def test_reading_again_within_an_hour_is_one_row(client: Client, vera: User, decision: Decision) -> None:
+def test_reading_again_within_an_hour_is_one_row(
+    client: Client, vera: User, decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client.force_login(vera)
     for _ in range(3):
         client.get(reverse("decision", args=[decision.pk]))
     reads = AuditEvent.objects.filter(action="read the decision")
     assert reads.count() == 1
-    AuditEvent._base_manager.update(at=timezone.now() - timedelta(minutes=61))
+    later = timezone.now() + timedelta(minutes=61)
+    monkeypatch.setattr(timezone, "now", lambda: later)
     client.get(reverse("decision", args=[decision.pk]))
     assert reads.count() == 2
+
+
+def test_another_process_knows_from_the_log_that_it_was_read(client: Client, vera: User, decision: Decision) -> None:
+    client.force_login(vera)
+    for _ in range(2):
+        client.get(reverse("decision", args=[decision.pk]))
+        audit._RECORDED.clear()
+    assert AuditEvent.objects.filter(action="read the decision").count() == 1
+    AuditEvent._base_manager.update(at=timezone.now() - timedelta(minutes=61))
+    client.get(reverse("decision", args=[decision.pk]))
+    assert AuditEvent.objects.filter(action="read the decision").count() == 2
+
+
+def test_reading_it_under_another_title_or_as_another_person_is_recorded(
+    client: Client, alice: User, vera: User, decision: Decision
+) -> None:
+    for reader in (alice, vera):
+        client.force_login(reader)
+        client.get(reverse("decision", args=[decision.pk]))
+    Decision.objects.filter(pk=decision.pk).update(title="Other")
+    client.get(reverse("decision", args=[decision.pk]))
+    read = [(name, subject) for name, action, subject in events() if action == "read the decision"]
+    assert read == [("alice", decision.title), ("vera", decision.title), ("vera", "Other")]
 
 
 def test_typing_is_one_row_an_hour(client: Client, alice: User, decision: Decision) -> None:
