@@ -12,6 +12,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.functional import LazyObject
 from django.utils.safestring import SafeString
 
 from advisor.teams.middleware import MemberRequest
@@ -98,9 +100,17 @@ def columns(row: Model | None) -> Hashable:
     """What was read of a row: with it in its key, a page may show any of it."""
     if row is None:
         return None
-    deferred = row.get_deferred_fields()
-    read = (field.attname for field in row._meta.concrete_fields if field.attname not in deferred)
-    return tuple((name, _hashable(getattr(row, name))) for name in read)
+    if isinstance(row, LazyObject):
+        row.pk  # noqa: B018  # looked up now
+        row = row.__dict__["_wrapped"]
+    read = row.__dict__
+    names = _names(type(row))  # type: ignore[arg-type]
+    return tuple((name, _hashable(read[name])) for name in names if name in read)
+
+
+@cache
+def _names(model: type[Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in model._meta.concrete_fields)
 
 
 def _hashable(value: Any) -> Hashable:
