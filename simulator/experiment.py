@@ -105,17 +105,21 @@ def simulate_replication(
 
 
 def brief_results(
-    scenario: Scenario, *, trace: Trace | None = None, looks: Looks = FULL_LOOKS
+    scenario: Scenario,
+    *,
+    trace: Trace | None = None,
+    looks: Looks = FULL_LOOKS,
+    kept_as: Mapping[str, str] | None = None,
 ) -> tuple[int, dict[str, DesignResult]]:
     """The number of replications, and each design's result as `simulate` has it, but `is_brief` (`simulator.summary.design_result`): for searches,
-    which show no series and no intervals but the good share's. Raise as `simulate`.
+    which show no series and no intervals but the good share's. `kept_as` is that of a `Runner`. Raise as `simulate`.
     """
     check(scenario, trace)
     warm()
     trace = _used(scenario, trace)
     loads = {design: load_of(scenario, design, trace, None) for design in designs_of(scenario)}
     drains = {design: load.stable for design, load in loads.items()}
-    runner = Runner(scenario, trace, None, drains, keeps_checkpoints=False)
+    runner = Runner(scenario, trace, None, drains, keeps_checkpoints=False, kept_as=kept_as or {})
     _run(runner, None, None, looks)
     results = _design_results(scenario, runner, loads, {}, is_brief=True)
     return runner.finished, {design: rounded(result, DIGITS) for design, result in results.items()}

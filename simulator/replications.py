@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -48,6 +48,9 @@ from simulator.traces import Trace
 _lock = threading.Lock()
 _warm = threading.Event()
 _yields = threading.Event()
+MOST_KEPT = 24
+"""Tallies, of some hundred kilobytes each."""
+_kept: OrderedDict[tuple[str, str, bool, bool, int], Tally] = OrderedDict()
 Loop = Callable[..., int]
 LOOPS: dict[str, Loop] = {SYNCHRONOUS: run_synchronous, EVENT_DRIVEN: run_event_driven}
 """The event loop of each design; the hybrid runs in the event-driven one."""
@@ -179,6 +182,7 @@ class Runner:
     `shortcut`: a design that is a single station runs in its own, faster loop, to the same tally. `designs` are those that run, if not all.
     `keeps_checkpoints`: the state of the first replication is kept now and then, to look closer at a part of it.
     `keeps_times`: tallies have waits, latencies and series.
+    `kept_as`: by design, what its tallies depend on; the last ones of all runners are kept, and a run that was made before is not made again.
     `most_missed`: replications end once more jobs than that have missed.
     `share`: that of this process in the replications, if others simulate some of them.
     """
@@ -192,6 +196,7 @@ class Runner:
     designs: tuple[str, ...] | None = None
     keeps_checkpoints: bool = True
     keeps_times: bool = True
+    kept_as: Mapping[str, str] = field(default_factory=dict)
     most_missed: float = inf
     share: Share = field(default_factory=AllOfThem)
     rows: Array = field(init=False)
@@ -293,6 +298,20 @@ class Runner:
         return ended
 
     def _replicate(self, design: str, replication: int) -> Tally:
+        if design not in self.kept_as:
+            return self._simulate(design, replication)
+        key = (design, self.kept_as[design], self.drains[design], self.keeps_times, replication)
+        with _lock:
+            kept = _kept.get(key)
+        tally = kept or self._simulate(design, replication)
+        with _lock:
+            _kept[key] = tally
+            _kept.move_to_end(key)
+            while len(_kept) > MOST_KEPT:
+                _kept.popitem(last=False)
+        return tally
+
+    def _simulate(self, design: str, replication: int) -> Tally:
         state = self.build_state(design, replication)
         fast = self.shortcut and is_single_station(state.machine[0])
         if not fast or not self._slices(design, replication, state, run_single_station):

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self, cast
 
 from advisor.advice.contract import Style
 from advisor.advice.evaluation import Evaluation
-from advisor.advice.evidence import alone, shortened, shortest_peak_s
+from advisor.advice.evidence import alone, any_tolerance, shortened, shortest_peak_s
 from advisor.advice.scenario import scenario_of
 from core.errors import InvalidInput, Problem
 from simulator.arrivals import Arrivals, BurstArrivals, GammaArrivals, PoissonArrivals, RegularArrivals
@@ -74,7 +74,7 @@ def _of_design(parts: list[_Part], design: str, load: Load, enough_missed: float
 
 @dataclass(frozen=True)
 class _Run:
-    """A design's run, equal to others by what it depends on. Scenarios have no hash, and their JSON is quicker than reading it back."""
+    """A design's run, equal to others by what it depends on."""
 
     key: str
     scenario: Scenario = field(compare=False)
@@ -82,8 +82,7 @@ class _Run:
 
     @classmethod
     def of(cls, scenario: Scenario, design: str) -> Self:
-        any_tolerance = {"tolerated_miss_percent": Scenario.model_fields["tolerated_miss_percent"].default}
-        lone = alone(scenario, design).model_copy(update=any_tolerance)
+        lone = alone(any_tolerance(scenario), design)
         return cls(lone.model_dump_json(by_alias=True), lone, design)
 
 

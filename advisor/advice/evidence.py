@@ -16,7 +16,7 @@ from core.units import DAY_S
 from simulator.arrivals import BurstArrivals, TraceArrivals
 from simulator.conclusions import share_of_design, wanted_share
 from simulator.experiment import brief_results, conclude_design
-from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, jobs_of
+from simulator.plan import EVENT_DRIVEN, HYBRID, SYNCHRONOUS, designs_of, jobs_of
 from simulator.result import ClassResult, Conclusion, DesignResult, Result
 from simulator.scenario import Scenario
 from simulator.sequential import FULL_LOOKS, Looks
@@ -83,9 +83,27 @@ def alone(scenario: Scenario, design: str) -> Scenario:
         lone = {"workers": 1, "backlog": None, "client_timeout_s": None, "hops": ()}
         synchronous = synchronous if design != EVENT_DRIVEN else synchronous.model_copy(update=lone)
     else:
-        events = events.model_copy(update={"consumers": 1, "queue_consumers": None, "discipline": "strict"})
+        lone = {
+            "consumers": 1,
+            "queue_consumers": None,
+            "discipline": "strict",
+            "expires_s": None,
+            "circuit_breaker": False,
+        }
+        events = events.model_copy(update=lone)
     hybrid = scenario.hybrid if design not in (SYNCHRONOUS, EVENT_DRIVEN) else None
     return scenario.model_copy(update={"synchronous": synchronous, "event_driven": events, "hybrid": hybrid})
+
+
+def run_key(scenario: Scenario, design: str) -> str:
+    """What one replication of a design depends on. Scenarios have no hash, and their JSON is quicker than reading it back."""
+    return alone(any_tolerance(scenario), design).model_dump_json(by_alias=True)
+
+
+def any_tolerance(scenario: Scenario) -> Scenario:
+    """What is tolerated changes what is concluded of a run, and not the run."""
+    default = Scenario.model_fields["tolerated_miss_percent"].default
+    return scenario.model_copy(update={"tolerated_miss_percent": default})
 
 
 def brief_scenario(evaluation: Evaluation, jobs: int, most_jobs: int, plan: DesignPlan | None = None) -> Scenario:
@@ -106,7 +124,8 @@ def _cached(scenario_json: str) -> Evidence:
 
 def _simulate(scenario: Scenario, trace: Trace | None = None) -> Evidence:
     looks = _looks(scenario) if trace is None else _looks_of_recording(trace)
-    replications, designs = brief_results(scenario, trace=trace, looks=looks)
+    kept_as = {} if trace is not None else {design: run_key(scenario, design) for design in designs_of(scenario)}
+    replications, designs = brief_results(scenario, trace=trace, looks=looks, kept_as=kept_as)
     return _summarized(scenario, replications, designs)
 
 

@@ -13,6 +13,7 @@ from simulator.scenario import EventDriven, Scenario, Synchronous
 from simulator.sequential import Looks
 from simulator.services import ExponentialService
 from simulator.stability import load_of
+from simulator.tally import Tally
 
 LEFT_OUT = {"intervals", "series", "call_rate", "by_replication"}
 SCENARIO = Scenario(
@@ -62,3 +63,20 @@ def test_where_a_run_ends_early_depends_on_its_jobs_not_on_the_speed_of_the_mach
     monkeypatch.setattr(replications.time, "perf_counter", lambda: float(next(clock)))
     assert share_of_one_run(SCENARIO, SYNCHRONOUS, load, enough_missed=0.05) == fast
     assert 0.8 < fast.in_time < 0.95
+
+
+def test_a_run_that_was_made_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, int]] = []
+    simulate_one = Runner._simulate
+
+    def counted(runner: Runner, design: str, replication: int) -> Tally:
+        made.append((design, replication))
+        return simulate_one(runner, design, replication)
+
+    monkeypatch.setattr(Runner, "_simulate", counted)
+    looks, kept_as = Looks((2,), most_jobs=80_000), {SYNCHRONOUS: "a test's", EVENT_DRIVEN: "another of the test's"}
+    first = brief_results(SCENARIO, looks=looks, kept_as=kept_as)
+    assert brief_results(SCENARIO, looks=looks, kept_as=kept_as) == first == brief_results(SCENARIO, looks=looks)
+    assert sorted(made) == sorted([(EVENT_DRIVEN, 0), (EVENT_DRIVEN, 1), (SYNCHRONOUS, 0), (SYNCHRONOUS, 1)] * 2)
+    brief_results(SCENARIO, looks=looks, kept_as=kept_as | {EVENT_DRIVEN: "of other consumers"})
+    assert sorted(made[8:]) == [(EVENT_DRIVEN, 0), (EVENT_DRIVEN, 1)]
