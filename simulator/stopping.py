@@ -1,10 +1,15 @@
 """Runs that are no longer wanted: they are given up at their next slice."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
 
+from core.processes.shared_work import can_be_copied, copies_that
+
+T = TypeVar("T")
+R = TypeVar("R")
 IsWanted = Callable[[], bool]
 
 
@@ -38,6 +43,17 @@ def require_wanted() -> None:
     """Raise Stopped once what this thread runs is no longer wanted."""
     if not _current.get()():
         raise Stopped
+
+
+@contextmanager
+def workers_that(work: Callable[[T], R], threads: int, name: str) -> Iterator[Callable[[Sequence[T]], list[R]]]:
+    """As `copies_that`, if this process can be copied; otherwise in threads, whose runs are wanted as long as those of this thread."""
+    if can_be_copied():
+        with copies_that(work) as do_all:
+            yield do_all
+        return
+    with wanted_pool(threads, name) as pool:
+        yield lambda items: list(pool.map(work, items))
 
 
 def wanted_pool(threads: int, name: str) -> ThreadPoolExecutor:

@@ -79,18 +79,12 @@ def _concluded(scenario_json: str, style: Style) -> Conclusion:
 def alone(scenario: Scenario, design: str) -> Scenario:
     """The Scenario without what concerns other designs alone, so that a run is not repeated if only that changes."""
     synchronous, events = scenario.synchronous, scenario.event_driven
-    if design != SYNCHRONOUS:
-        lone = {"workers": 1, "backlog": None, "client_timeout_s": None, "hops": ()}
-        synchronous = synchronous if design != EVENT_DRIVEN else synchronous.model_copy(update=lone)
-    else:
-        lone = {
-            "consumers": 1,
-            "queue_consumers": None,
-            "discipline": "strict",
-            "expires_s": None,
-            "circuit_breaker": False,
-        }
-        events = events.model_copy(update=lone)
+    if design == EVENT_DRIVEN:
+        server = {"workers": 1, "backlog": None, "client_timeout_s": None, "hops": ()}
+        synchronous = synchronous.model_copy(update=server)
+    elif design == SYNCHRONOUS:
+        shared = {"consumers": 1, "queue_consumers": None, "discipline": "strict"}
+        events = events.model_copy(update={**shared, "expires_s": None, "circuit_breaker": False})
     hybrid = scenario.hybrid if design not in (SYNCHRONOUS, EVENT_DRIVEN) else None
     return scenario.model_copy(update={"synchronous": synchronous, "event_driven": events, "hybrid": hybrid})
 

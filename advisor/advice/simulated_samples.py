@@ -16,7 +16,7 @@ from advisor.advice.trials import outcome_of
 from advisor.advice.uncertainty import matters_most, sampled
 from core.errors import InvalidInput
 from core.paths import nested, value_at
-from simulator.stopping import require_wanted, wanted_pool
+from simulator.stopping import require_wanted, workers_that
 
 MOST_SAMPLES = 200
 LONG_JOBS, MOST_LONG_JOBS = 15_000, 1_500_000
@@ -69,8 +69,8 @@ def simulate_samples(evaluation: Evaluation) -> SampledStyles | None:
         require_wanted()
         return _simulate(drawn[row])
 
-    with wanted_pool(_THREADS, "samples") as pool:
-        by_row = dict(zip(rows := np.unique(simulated).tolist(), pool.map(run, rows), strict=True))
+    with workers_that(run, _THREADS, "samples") as run_all:
+        by_row = dict(zip(rows := np.unique(simulated).tolist(), run_all(rows), strict=True))
     by_formulas, samples = decide(vectors).style, [by_row[row] for row in simulated.tolist()]
     styles = np.array(
         [

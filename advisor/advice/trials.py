@@ -24,7 +24,7 @@ from simulator.conclusions import wanted_share
 from simulator.experiment import BriefShare
 from simulator.plan import EVENT_DRIVEN, HYBRID
 from simulator.result import Conclusion
-from simulator.stopping import require_wanted, wanted_pool
+from simulator.stopping import require_wanted, workers_that
 
 MOVE_ALONG = ("processing.p50_s", "processing.p99_s")
 """p95 takes them along."""
@@ -170,6 +170,12 @@ class _Bracket(NamedTuple):
     new: float
     at_old: FlipTrial
     at_new: FlipTrial
+
+
+class _Candidate(NamedTuple):
+    flip: Flip
+    runs: int | None
+    """For how many runs the evidence is asked; None if it is not."""
 
 
 class Trials:
@@ -424,6 +430,11 @@ class Trials:
                     break
         return runs_at
 
+    def confirmed(self, candidate: "_Candidate") -> Flip | None:
+        """By the evidence as far as it may be asked; None if nothing changes there."""
+        flip, runs = candidate
+        return self.unasked(flip) if runs is None else self.asked(flip, runs)
+
     def asked(self, flip: Flip, runs: int) -> Flip | None:
         """By the evidence: the nearest flips are narrowed down, and small numbers of things; the others are looked at where they are."""
         is_small = _is_integer(flip.field) and _is_number(flip.to) and flip.to <= EXACT_UP_TO
@@ -536,17 +547,19 @@ def simulated_flips(evaluation: Evaluation, evidence: Evidence, *, raisable: boo
     by_path = {path: [flip for flip in of_forces if flip.field == path] for path in numbers}
     others = [flip for flip in of_forces if flip.field not in (*numbers, *choices, *MOVE_ALONG)]
     others += [flip for path in choices for flip in trials.others(path)]
-    with wanted_pool(_THREADS, "flips") as pool:
-        tried = pool.map(trials.tried, others)
-        searched = pool.map(lambda path: list(trials.flips(path, by_path[path])), numbers)
-        flips = [flip for of_path in searched for flip in of_path] + [flip for flip in tried if flip is not None]
+
+    def search(item: str | Flip | _Candidate) -> list[Flip]:
+        if isinstance(item, str):
+            return list(trials.flips(item, by_path[item]))
+        flip = trials.tried(item) if isinstance(item, Flip) else trials.confirmed(item)
+        return [] if flip is None else [flip]
+
+    with workers_that(search, _THREADS, "flips") as search_all:
+        flips = [flip for each in search_all([*numbers, *others]) for flip in each]
         flips.sort(key=lambda flip: rank(flip, trials.now))
         runs = trials.affordable(flips)
-        checked = pool.map(
-            lambda place: trials.asked(flips[place], runs[place]) if place in runs else trials.unasked(flips[place]),
-            range(len(flips)),
-        )
-        flips = [flip for flip in checked if flip is not None]
+        candidates = [_Candidate(flip, runs.get(place)) for place, flip in enumerate(flips)]
+        flips = [flip for each in search_all(candidates) for flip in each]
     return tuple(sorted(flips, key=lambda flip: rank(flip, trials.now)))
 
 

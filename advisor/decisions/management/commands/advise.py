@@ -9,6 +9,7 @@ from advisor.decisions.management.workload import add_library, answers_in, read,
 from advisor.reports.document.advice import advice_sections
 from advisor.reports.terminal_text import terminal_text
 from advisor.reports.wording import recommendation_sentence
+from core.processes.shared_work import copies_allowed
 
 
 class Command(Console):
@@ -23,7 +24,8 @@ class Command(Console):
     def handle(self, *args: Any, **options: Any) -> None:
         source = read(options["answers"], options["library"], corrections_from(options), self.report)
         answers = answers_in(source)
-        recommendation = advise(answers, trace=workload_of(source, answers).trace)
+        with copies_allowed():
+            recommendation = advise(answers, trace=workload_of(source, answers).trace)
         if options["format"] == "json":
             self.print_json(recommendation.model_dump(mode="json", by_alias=True))
         else:

@@ -20,6 +20,7 @@ from advisor.reports.document import build
 from advisor.reports.document.record import Recording
 from advisor.reports.formats import FORMATS, Format
 from advisor.reports.wording import listed
+from core.processes.shared_work import copies_allowed
 
 TITLES = listed([format_.title for format_ in FORMATS.values()], "or")
 _TABLES = listed(DATA_ENDINGS, "or")
@@ -51,7 +52,8 @@ class Command(Console):
         source = read(options["answers"], options["library"], corrections_from(options), self.report)
         answers = answers_in(source)
         workload = workload_of(source, answers)
-        recommendation = advise(answers, trace=workload.trace)
+        with copies_allowed():
+            recommendation = advise(answers, trace=workload.trace)
         scenario = scenario_of(Evaluation.from_answers(answers), recommendation.plan)
         workload = replace(workload, scenario=scenario)
         if chosen is None:
