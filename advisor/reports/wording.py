@@ -391,8 +391,13 @@ def concurrency_sentence(concurrency: Concurrency) -> str:
 
 def run_sentence(result: Result) -> str:
     """The verdict of a run in short, for a list."""
+    verdict = _verdict_in_short(result)
+    return f"{verdict[0].upper()}{verdict[1:]}"
+
+
+def run_size_words(result: Result) -> str:
     how = "Run live" if result.engine == "live" else "Simulated"
-    return f"{how} on {count(result.synchronous.offered, 'request')}: {_verdict_in_short(result)}"
+    return f"{how} on {count(result.synchronous.offered, 'request')}"
 
 
 def _verdict_in_short(result: Result) -> str:
@@ -443,7 +448,7 @@ def conclusion_sentences(result: Result) -> tuple[str, ...]:
         for style, design in designs_of(result)
         if design.conclusion is not None
     ]
-    return (*sentences, *_ahead(result)) if sentences else ()
+    return (*sentences, *ahead_sentences(result)) if sentences else ()
 
 
 def _in_time(design: DesignResult) -> str:
@@ -455,7 +460,7 @@ def _in_time(design: DesignResult) -> str:
     return f": {share_interval(design.good_share, *bounds)} in time, of {count(jobs, 'job')}"
 
 
-def _ahead(result: Result) -> tuple[str, ...]:
+def ahead_sentences(result: Result) -> tuple[str, ...]:
     """Of an unresolved verdict: being ahead does not decide it."""
     by = result.difference.get("good_share")
     if result.verdict != "unresolved" or by is None or by.low <= 0 <= by.high:

@@ -11,7 +11,10 @@ from django.utils import timezone
 from advisor.decisions import stored
 from advisor.decisions.models import Decision, Run, State
 from advisor.reports.document.simulation import results_table
+from advisor.web.views.runs import HEADLINE
+from simulator.experiment import simulate
 from simulator.result import ChangedSetting, DesignRemedies, Remedy
+from simulator.scenario import Scenario
 from tests.fakes.engines import a_result
 from tests.unit.reports import results
 from tests.web.conftest import MakeRun
@@ -222,3 +225,22 @@ def test_a_run_of_several_classes_shows_each_and_warns_of_the_starved_one(client
     assert "Class batch, deadline 10 min: only the synchronous design meets it." in page
     assert "Event-driven: batch waits at worst 41 min, urgent 300 ms." in page
     assert page.count('aria-label="Class ') == 2
+
+
+def test_the_figures_that_are_read_first_are_those_of_the_table(client: Client, make_run: MakeRun) -> None:
+    scenario = Scenario.parse(
+        {
+            "jobs": 500,
+            "arrivals": {"process": "poisson", "rate_per_s": 1.0},
+            "service": {"distribution": "exponential", "mean_s": 2.0},
+            "deadline_s": 200.0,
+        }
+    )
+    result = simulate(scenario, replications=3)
+    run = make_run(State.SUCCEEDED, scenario_json=stored.dump(scenario), result_json=stored.dump(result))
+    shown = client.get(reverse("run", args=[run.pk])).context
+    table = {name: cells for name, *cells in results_table(result).rows}
+    for place, (_, figures) in enumerate(shown["headline"]):
+        assert figures == [("Deadline", "met"), *((title, table[name][place]) for title, name in HEADLINE.items())]
+    page = page_of(client, run)
+    assert table["Good share"][0] in page.replace("\xa0", " ") and "The synchronous design meets it" not in page

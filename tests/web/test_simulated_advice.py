@@ -130,9 +130,8 @@ def test_a_longer_simulation_that_concludes_otherwise_says_so_on_the_page_in_the
     ):
         page = " ".join(client.get(address).content.decode().replace("\xa0", " ").split())
         assert change in page, address
-        assert (
-            "Simulated on 10 requests: synchronous and event-driven meet the deadline." in page or "report" in address
-        )
+        for words in ("Synchronous and event-driven meet the deadline.", "Simulated on 10 requests"):
+            assert words in page or "report" in address
 
 
 def test_a_simulation_that_is_asked_for_right_after_typing_has_the_consumers_of_the_plan(

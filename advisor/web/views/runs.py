@@ -1,7 +1,7 @@
 """A run: planned, watched, cancelled, repeated, read; and its dead letters."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -59,7 +59,7 @@ from advisor.web.templatetags.words import ago
 from advisor.web.views.answers import QUEUE_IS_SILENT
 from core.errors import InvalidInput
 from core.numbers import count
-from simulator.result import LiveReport, Result
+from simulator.result import Conclusion, LiveReport, Result
 from simulator.scenario import Scenario
 
 RUN_PAGE = "runs/show.html"
@@ -204,7 +204,8 @@ def _result_context(run: Run) -> dict[str, Any]:
         "finding": wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent),
         "designs": designs,
         "unstable": wording.stability_sentences(designs),
-        "concluded": wording.conclusion_sentences(result),
+        "headline": _headline(result),
+        "ahead": wording.ahead_sentences(result),
         "remedies": remedy_sentences(result, scenario.tolerated_miss_percent),
         "starved": starved_sentences(result),
         "class_sentences": (*class_verdict_sentences(result, scenario), *worst_wait_sentences(result)),
@@ -268,6 +269,15 @@ FIGURE_GROUPS = {
     "Attempts and calls": ("",),
 }
 """A figure belongs to the first group that has the beginning of its name."""
+HEADLINE = {
+    "In time": "Good share",
+    "Latency, p95": "Latency, p95",
+    "Longest wait": "Wait, largest",
+    "Longest queue": "Queue depth, largest of a replication",
+    "Utilisation": "Utilisation",
+}
+"""What is read first, and the names of these figures in the table of all."""
+DEADLINE_IS: Mapping[Conclusion, str] = {"meets": "met", "misses": "not met", "unresolved": "unresolved"}
 PERCENTILES = frozenset(words for words, _ in QUANTILES if words.startswith("p"))
 
 
@@ -286,6 +296,18 @@ def _tables(result: Result) -> dict[str, Any]:
         "outcomes": [FigureGroup("", tuple(outcomes))],
         "figures": [FigureGroup(name, tuple(rows)) for name, rows in groups.items() if rows],
     }
+
+
+def _headline(result: Result) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The figures that are read first, of each design; each is one of the table of all."""
+    cells = {name: words for name, *words in results_table(result).rows}
+    headline = []
+    for place, (style, design) in enumerate(wording.designs_of(result)):
+        figures = [(title, cells[name][place]) for title, name in HEADLINE.items()]
+        if design.conclusion is not None:
+            figures.insert(0, ("Deadline", DEADLINE_IS[design.conclusion]))
+        headline.append((style, figures))
+    return headline
 
 
 def _rounded_up(value: float) -> int:
