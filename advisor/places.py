@@ -7,6 +7,8 @@ ROOT = Path(__file__).resolve().parent.parent
 IS_CHECKOUT = (ROOT / "manage.py").is_file()
 SHIPPED_FILES = ROOT if IS_CHECKOUT else Path(__file__).parent / "shipped"
 """Holds templates, static files and the glossary; `setup.py` puts them there."""
+COMMAND = "python3 manage.py" if IS_CHECKOUT else "crossover"
+"""How the program is called here, for commands that are printed to be run again."""
 
 
 def default_data() -> Path:

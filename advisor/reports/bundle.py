@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from advisor.places import COMMAND
 from advisor.reports.document import Document
 from advisor.reports.document.method import answers_json, scenario_json, simulate_command
 from advisor.reports.figure_svg import svg
@@ -86,7 +87,7 @@ def _printed(value: Any) -> str:
 
 
 def _advise_command(library: Mapping[str, Any] | None) -> str:
-    return f"python3 manage.py advise answers.json{' --library library.json' if library is not None else ''}"
+    return f"{COMMAND} advise answers.json{' --library library.json' if library is not None else ''}"
 
 
 def _commands(document: Document, library: Mapping[str, Any] | None) -> str:

@@ -82,11 +82,12 @@ def test_an_installed_crossover_finds_its_pages(installed: Callable[..., str]) -
     assert stylesheet.strip().endswith("advisor/shipped/static/css/app.css")
     code = (
         "from advisor.web.glossary import glossary; from django.template.loader import get_template; "
-        "print(len(glossary()), get_template('base.html').origin)"
+        "from advisor.places import COMMAND; print(len(glossary()), get_template('base.html').origin, COMMAND)"
     )
-    terms, page = installed("shell", "--verbosity", "0", "--command", code).split()
+    terms, page, command = installed("shell", "--verbosity", "0", "--command", code).split()
     assert int(terms) > 20
     assert page.endswith("advisor/shipped/templates/base.html")
+    assert command == "crossover", "what a report prints to be run again"
 
 
 @pytest.mark.full

@@ -2,6 +2,7 @@ import json
 from collections.abc import Mapping
 
 from advisor.advice.answers import Answers
+from advisor.places import COMMAND
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, ItemList, Listing, ListItem, Paragraph, Section
 from advisor.reports.document.record import Recording
@@ -34,7 +35,7 @@ def method(
             f"To work it out again, save Appendix A as answers.json{recording_too}, and run (a bundle has the files):"
         )
     )
-    blocks.append(Listing("python3 manage.py advise answers.json", "The advice", "sh"))
+    blocks.append(Listing(f"{COMMAND} advise answers.json", "The advice", "sh"))
     if scenario is not None and result is not None:
         engine_words = wording.found_by(result)
         blocks.append(
@@ -49,14 +50,16 @@ def simulate_command(scenario: Scenario, result: Result) -> str:
     if result.live is not None:
         return f"{live_command(result.live)} --seed {result.seed}"
     return (
-        f"python3 manage.py simulate scenario.json --engine {result.engine} --seed {result.seed} "
+        f"{COMMAND} simulate scenario.json --engine {result.engine} --seed {result.seed} "
         f"--replications {result.replications}"
     )
 
 
 def live_command(live: LiveReport) -> str:
     pace = "--endpoint outside" if live.endpoint is not None else f"--speed {live.speed:.12g}"
-    return f"python3 manage.py simulate scenario.json --engine live {pace} --seconds {live.seconds:.12g} --workers {live.workers}"
+    return (
+        f"{COMMAND} simulate scenario.json --engine live {pace} --seconds {live.seconds:.12g} --workers {live.workers}"
+    )
 
 
 def _simulated(result: Result) -> list[Block]:

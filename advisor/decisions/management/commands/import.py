@@ -10,6 +10,7 @@ from advisor.advice.yaml_json import document_kind
 from advisor.decisions.management.answer_sheets import sheet_path, write_sheet
 from advisor.decisions.management.console import BadInput, Console, add_format, problems_in
 from advisor.decisions.management.workload import read
+from advisor.places import COMMAND
 from advisor.reports.document.answers import LABELS, value_words
 from advisor.reports.understood import level_words
 from simulator.benchmark_results import ACCEPTED, BenchmarkLevel, read_benchmark
@@ -47,7 +48,7 @@ class Command(Console):
             with problems_in(options["answers"] or str(to)):
                 answers_from(filled)
             write_sheet("import", to, filled)
-            self.report(f"The answers are in {to}: python3 manage.py advise {to}")
+            self.report(f"The answers are in {to}: {COMMAND} advise {to}")
         if options["format"] == "json":
             self.print_json(_data(levels, proposed))
         else:

@@ -10,6 +10,7 @@ from advisor.advice.proposed_answers import propose_from_queues
 from advisor.decisions.management.answer_sheets import sheet_path, write_sheet
 from advisor.decisions.management.broker_option import add_redis, broker_in
 from advisor.decisions.management.console import Console, add_format, number_that
+from advisor.places import COMMAND
 from advisor.reports.queue_words import queue_facts, spread
 from core.numbers import duration
 from core.values import rounded
@@ -61,7 +62,7 @@ class Command(Console):
             proposed = propose_from_queues(observed)
             given = answers_from(proposed.over({"name": proposed.source})).model_dump(mode="json")
             write_sheet("observe", options["to"], given)
-            self.report(f"The answers are in {options['to']}: python3 manage.py advise {options['to']}")
+            self.report(f"The answers are in {options['to']}: {COMMAND} advise {options['to']}")
         if options["format"] == "json":
             self.print_json(
                 {"schema": "crossover/rq-observation@1", "queues": _data(observed, needed, options["wait"])}
