@@ -206,6 +206,16 @@ def test_a_page_in_the_making_looks_nothing_up(
         looked_at()
 
 
+def test_users_get_a_page_that_looks_something_up_and_it_is_not_kept(
+    looked_at: Callable[[], dict[str, str]], pages: KeptPages, decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = kept_pages.render_to_string
+    monkeypatch.setattr(kept_pages, "render_to_string", lambda *given: original(*given) + str(decision.tags.count()))
+    with pytest.warns(QueryWhileKept, match="A page to be kept looks up"):
+        shown = looked_at()
+    assert decision.title in shown["decision"] and not pages._pages
+
+
 def test_the_least_recently_shown_pages_are_dropped() -> None:
     part = [Part(b"x" * 100)]
     size = sum(len(each.plain) + len(each.deflated) for each in part)
