@@ -96,7 +96,7 @@ class FaultySite(HostedSite):
     # Runs
 
     def call(self, path: str, **headers: str) -> tuple[int, dict[str, object]]:
-        """POST to the API: the status and the answer."""
+        """POST to the API: the status and the answer; nothing of the proxy's own."""
         given = {"Authorization": f"Bearer {self.key}"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
@@ -105,7 +105,8 @@ class FaultySite(HostedSite):
             with self.ada.opener.open(request, timeout=START_S) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refused:
-            return refused.code, json.load(refused)
+            is_json = refused.headers.get_content_type() == "application/json"
+            return refused.code, json.load(refused) if is_json else {}
 
     def request_run(self, replications: int = SHORT, key: str = "", end: str = "succeeded") -> tuple[int, str]:
         """The status, and the id of the run that is now acknowledged; `end`: the state in which it should end."""
@@ -186,16 +187,17 @@ class FaultySite(HostedSite):
 
     def look(self) -> int:
         """Fail if a run is lost, ended as it should not, or changed after its end. Return how many have not ended."""
+        acknowledged = dict(self.acknowledged)
         query = "select id, state, finished_at, md5(coalesce(result_json, '')), error_text from decisions_run"
         rows = {row[0]: row[1:] for row in self.database.ask(query)}
-        lost = set(self.acknowledged) - set(rows)
+        lost = set(acknowledged) - set(rows)
         assert not lost, f"lost: {lost}"
         for run, row in rows.items():
             if row[0] in ("queued", "running"):
                 assert run not in self.ended, f"{run} had ended as {self.ended[run]} and is {row[0]} again"
                 continue
             assert self.ended.setdefault(run, row) == row, f"{run} ended as {self.ended[run]}, then as {row}"
-            wanted = self.acknowledged.get(run, row[0])
+            wanted = acknowledged.get(run, row[0])
             assert row[0] in wanted.split("|"), f"{run} should have {wanted}, and has {row}"
         return len(set(self.acknowledged) - set(self.ended))
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 
 from tests.faults.hosted import SHORT, FaultySite, pause
@@ -113,10 +114,10 @@ class Soak:
         """A connection that is cut, or a page that is a refusal, is no answer."""
         try:
             yield
-        except OSError:
+        except (OSError, HTTPException):
             self.refused[what] += 1
         except AssertionError as refusal:
-            if not any(f"{status}" in str(refusal) for status in (502, 503, 504)):
+            if not any(f"{status}" in str(refusal) for status in (429, 502, 503, 504)):
                 raise
             self.refused[what] += 1
 
@@ -148,7 +149,8 @@ class Soak:
 
     def _kill_processes(self, part: Server, command: str) -> None:
         for pid in self.site.processes_of(part, command):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _kill_worker(self) -> None:
         number = self._number()

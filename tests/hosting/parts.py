@@ -11,7 +11,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -59,7 +59,8 @@ class Server:
     def kill_all(self) -> None:
         """With SIGKILL, it and everything that it has started."""
         for pid in [self.process.pid, *descendants(self.process.pid)]:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(END_S)
 
 
