@@ -50,8 +50,8 @@ def worker_pids(supervisor: Supervisor) -> Mapping[str, int]:
 
 
 def worker_exits(supervisor: Supervisor) -> Mapping[int, str]:
-    """How each worker process that ended last has ended, by its process id."""
-    return dict(child.last_exit for child in supervisor.children if isinstance(child, WorkerChild) and child.last_exit)
+    """How the last worker processes ended, by their process ids: one may end again and again before the watchdog looks."""
+    return dict(one for child in supervisor.children if isinstance(child, WorkerChild) for one in child.exits)
 
 
 def command(name: str, *arguments: str) -> list[str]:

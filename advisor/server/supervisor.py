@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ EndSignals = tuple[tuple[signal.Signals, float], ...]
 """Signals to end a process with, and the seconds until the next."""
 END_SIGNALS: EndSignals = ((signal.SIGTERM, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
 """Finish the current work, stop at once, be killed."""
+EXITS_KEPT = 8
 MOST_FAILED_STARTS = 4
 """Ends in a row before the site has answered: another start will not help."""
 
@@ -46,8 +48,8 @@ class Child:
     pass_fds: Sequence[int] = ()
     before_start: Callable[[], None] = lambda: None
     failures: int = 0
-    last_exit: tuple[int, str] | None = None
-    """The process id that ended last, and how: "was killed by signal 9 (SIGKILL)"."""
+    exits: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=EXITS_KEPT))
+    """The process ids that ended last, and how: "was killed by signal 9 (SIGKILL)"."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     started_at: float = 0.0
     due_at: float = 0.0
@@ -81,7 +83,7 @@ class Child:
     def _record_end(self, code: int, now: float) -> None:
         how = describe_exit(code).sentence
         if self.process is not None:
-            self.last_exit = (self.process.pid, how)
+            self.exits.append((self.process.pid, how))
             if self.process.stdin is not None:
                 self.process.stdin.close()
         self.process = None

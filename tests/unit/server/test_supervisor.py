@@ -65,6 +65,17 @@ def test_the_backoff_grows_and_starts_afresh_for_one_that_had_settled(child: Chi
     assert child.failures == 1
 
 
+def test_how_a_child_ended_is_known_after_it_has_ended_again(child: Child) -> None:
+    pids = []
+    for _ in range(2):
+        child.start()
+        pids.append(child.pid)
+        child.kill()
+        until_ended(child)
+        child.tend(time.monotonic())
+    assert list(child.exits) == [(pid, "was killed by signal 9 (SIGKILL)") for pid in pids]
+
+
 def test_what_keeps_it_from_starting_is_tried_again(child: Child) -> None:
     def obstruct() -> None:
         raise CannotRun("There is no room.")
