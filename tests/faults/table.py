@@ -1,6 +1,7 @@
 """Faults done to real sites, again and again: `python -m tests.faults.table [--seeds N] [--only WORD ...]` prints a Markdown table.
 
-A seed decides the victim and the moment. After each fault every run that was acknowledged must have ended once, as it should.
+A seed decides the victim and the moment; each seed goes through all faults, and Ctrl-C ends it with the table so far. After each fault
+every run that was acknowledged must have ended once, as it should.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -44,6 +45,13 @@ class Fault:
     """Of the workers."""
     needs: str = ""
     """What is missing on this machine, if something is."""
+
+
+@dataclass
+class Results:
+    seconds: list[float] = field(default_factory=list)
+    """Of each try that held."""
+    broken: int = 0
 
 
 def until_told_of_retry(site: FaultySite, run: str, attempt: int, since: float, *words: str) -> float:
@@ -386,29 +394,37 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[""], help="the faults whose names contain one of these")
     parser.add_argument("--folder", help="kept afterwards, with all logs")
     given = parser.parse_args()
-    rows, broken = [], 0
+    chosen = [fault for fault in FAULTS if any(words in fault.name for words in given.only)]
+    results = {fault.name: Results() for fault in chosen}
     with scratch_folder(given.folder) as folder, ExitStack() as stack:
         site = FaultySite(folder, stack)
         site.start()
-        for fault in (fault for fault in FAULTS if any(words in fault.name for words in given.only)):
-            if fault.needs:
-                rows.append((fault.name, "0", "", "", f"not tried without {fault.needs}"))
-                continue
-            seconds: list[float] = []
-            seeds = range(given.seeds if fault.is_seeded else 1)
-            for seed in seeds:
-                try:
-                    seconds.append(try_fault(site, fault, seed))
-                    print(f"{fault.name}, seed {seed}: {seconds[-1]:.1f} s", flush=True)
-                except AssertionError:
-                    broken += 1
-                    print(f"{fault.name}, seed {seed}: BROKEN\n{traceback.format_exc()}", flush=True)
-            longest = f"{max(seconds):.1f} s" if seconds else ""
-            rows.append((fault.name, f"{len(seeds)}", f"{len(seconds)}", longest, f"{fault.within_s:g} s"))
+        try:
+            for seed in range(given.seeds):
+                for fault in chosen:
+                    if not fault.needs and (fault.is_seeded or seed == 0):
+                        try_and_record(site, fault, seed, results[fault.name])
+        finally:
+            print_table(chosen, results)
+    sys.exit(any(each.broken for each in results.values()))
+
+
+def try_and_record(site: FaultySite, fault: Fault, seed: int, results: Results) -> None:
+    try:
+        results.seconds.append(try_fault(site, fault, seed))
+        print(f"{fault.name}, seed {seed}: {results.seconds[-1]:.1f} s", flush=True)
+    except AssertionError:
+        results.broken += 1
+        print(f"{fault.name}, seed {seed}: BROKEN\n{traceback.format_exc()}", flush=True)
+
+
+def print_table(faults: Iterable[Fault], results: Mapping[str, Results]) -> None:
     print("\n| fault | tried | held | longest until told | limit |\n| --- | --- | --- | --- | --- |")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
-    sys.exit(min(1, broken))
+    for fault in faults:
+        of = results[fault.name]
+        held, longest = len(of.seconds), f"{max(of.seconds):.1f} s" if of.seconds else ""
+        limit = f"needs {fault.needs}" if fault.needs else f"{fault.within_s:g} s"
+        print(f"| {fault.name} | {held + of.broken} | {held} | {longest} | {limit} |")
 
 
 if __name__ == "__main__":
