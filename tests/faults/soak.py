@@ -47,6 +47,7 @@ class Weights:
     """Resident memory of one process, by its age."""
 
     name: str
+    begun: float
     samples: list[tuple[float, float]] = field(default_factory=list)
     """Seconds, MB."""
 
@@ -105,7 +106,10 @@ class Soak:
                 self.refused["comments"] += status != 200
 
     def draw_maps(self) -> None:
+        """One at a time: on a slow machine maps would wait for one another to the end."""
         while not self.stopped.wait(MAP_EVERY_S):
+            if self._unfinished_maps():
+                continue
             with self._counted("maps"):
                 self.maps.append(self.site.start_map())
 
@@ -200,9 +204,8 @@ class Soak:
         for pid, name in named.items():
             with suppress(FileNotFoundError, ProcessLookupError):
                 pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-                weights = self.weights.setdefault(pid, Weights(name))
-                first = now - weights.age_s if weights.samples else now
-                weights.samples.append((now - first, pages * os.sysconf("SC_PAGE_SIZE") / 1e6))
+                weights = self.weights.setdefault(pid, Weights(name, now))
+                weights.samples.append((now - weights.begun, pages * os.sysconf("SC_PAGE_SIZE") / 1e6))
 
     # The whole
 
@@ -231,11 +234,11 @@ class Soak:
         return self.site.database.ask("select id, error_text from decisions_run where state = 'failed'")
 
     def _until_maps_are_drawn(self) -> None:
-        def unfinished() -> list[list[str]]:
-            states = self.site.database.ask("select id, state, error_text from decisions_sweep")
-            return [row for row in states if row[1] != "succeeded" and TWICE not in row[2]]
+        eventually(lambda: not self._unfinished_maps(), START_S, lambda: f"maps: {self._unfinished_maps()}")
 
-        eventually(lambda: not unfinished(), START_S, lambda: f"maps: {unfinished()}")
+    def _unfinished_maps(self) -> list[list[str]]:
+        states = self.site.database.ask("select id, state, error_text from decisions_sweep")
+        return [row for row in states if row[1] != "succeeded" and TWICE not in row[2]]
 
     def print_tables(self) -> None:
         minutes = self.length_s / 60
