@@ -1,7 +1,7 @@
 """What the page of a decision shows: its questionnaire, its advice, its last run, and the plan of a live run."""
 
 import uuid
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -73,8 +73,8 @@ def decision_context(
 
     Pass `own`, the workspace's library, to avoid a second query; and `run_options` if the run options differ from those of the request.
     """
-    state = look_up_state(request, decision, revision, own)
     is_page = not request.htmx  # a fragment leaves the plan of a live run unchanged
+    state = look_up_state(request, decision, revision, own, is_page=is_page)
     return context_of_state(state, run_options or load_run_options(request, decision), post, problems, is_page=is_page)
 
 
@@ -91,8 +91,9 @@ class DecisionState:
     status: StatusSummary
     undo: Step | None
     redo: Step | None
-    tags: tuple[Tag, ...]
-    comments: int
+    tags: Iterable[Tag]
+    comments: int | Callable[[], int]
+    """For a fragment, which seldom shows them, tags and comments are looked up where they are shown."""
 
     @property
     def key(self) -> Hashable:
@@ -108,7 +109,7 @@ class DecisionState:
 
 
 def look_up_state(
-    request: MemberRequest, decision: Decision, revision: Revision, own: Library | None = None
+    request: MemberRequest, decision: Decision, revision: Revision, own: Library | None = None, *, is_page: bool = True
 ) -> DecisionState:
     shown = Run.objects.as_advised().select_related("revision")
     deferred = [f"revision__{column}" for column in ("answers_json", "recommendation_json", "versions")]
@@ -124,8 +125,8 @@ def look_up_state(
         summarize_status(decision, revision),
         steps.get(Direction.UNDO),
         steps.get(Direction.REDO),
-        tuple(decision.tags.all()),
-        decision.comments.count(),
+        tuple(decision.tags.all()) if is_page else decision.tags.all(),
+        decision.comments.count() if is_page else decision.comments.count,
     )
 
 

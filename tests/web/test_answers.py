@@ -10,7 +10,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from advisor.advice.answer_vectors import value_at as value_at_point
 from advisor.advice.answers import answers_from
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.questionnaire import FIRST_QUESTIONS
@@ -248,7 +247,7 @@ def test_a_range_counts_by_the_part_that_fits_the_other_answer(
     decision.refresh_from_db()
     answers = decision.latest().answers
     assert value_at(answers.model_dump(), path) == stored, "it is kept as it was typed"
-    assert value_at_point(answers, path) == pytest.approx(point)
+    assert value_at(answers, path) == pytest.approx(point)
     columns, _ = sampled(Evaluation.from_answers(answers))
     for lower, upper in ORDERED:
         assert not np.any(columns[lower] > columns[upper])
