@@ -38,17 +38,17 @@ class SharedRun:
 
     def take(self) -> int | None:
         taken = persist(self._take)
-        self._left.discard(-1 if taken is None else taken)
+        if taken is not None:
+            self._left.remove(taken)
         return taken
 
     def _take(self) -> int | None:
-        rows = dict(self._rows.exclude(state=PartState.DONE).values_list("number", "state"))
+        rows = dict(self._rows.values_list("number", "state"))
         for number, state in rows.items():
             if state == PartState.QUEUED and self._rows.queued().filter(number=number).delete()[0]:
                 return number
-        done = self._rows.filter(state=PartState.DONE).values_list("number", flat=True)
-        # Of an attempt that had lost its lease and took one more.
-        return min(self._left - set(rows) - set(done), default=None)
+        # An attempt that had lost its lease took one more.
+        return min(self._left - set(rows), default=None)
 
     def collect(self) -> Mapping[int, Mapping[str, Tally]]:
         now_s = time.monotonic()

@@ -22,6 +22,14 @@ def database_now() -> datetime:
     return now
 
 
+def lease_constraint(task: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=Q(state=RUNNING, lease_until__isnull=False, attempt__gte=1)
+        | (~Q(state=RUNNING) & Q(lease_until__isnull=True)),
+        name=f"{task}_has_a_lease_iff_running",
+    )
+
+
 class LeasedTask(models.Model):
     """A row that one worker at a time works on.
 

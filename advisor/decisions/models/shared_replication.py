@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
-from advisor.decisions.models.leased_task import LeasedTask, LeasedTaskQuerySet
+from advisor.decisions.models.leased_task import LeasedTask, LeasedTaskQuerySet, lease_constraint
 from advisor.decisions.models.run import ACTIVE, Run
 from advisor.decisions.models.sweep import PartState
 
@@ -45,11 +45,7 @@ class SharedReplication(LeasedTask):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["run", "number"], name="replication_is_shared_once"),
             models.CheckConstraint(condition=Q(state__in=PartState.values), name="replication_state_is_known"),
-            models.CheckConstraint(
-                condition=Q(state=PartState.RUNNING, lease_until__isnull=False, attempt__gte=1)
-                | (~Q(state=PartState.RUNNING) & Q(lease_until__isnull=True)),
-                name="replication_has_a_lease_iff_running",
-            ),
+            lease_constraint("replication"),
             models.CheckConstraint(
                 condition=Q(state=PartState.DONE, tallies_npz__isnull=False)
                 | (~Q(state=PartState.DONE) & Q(tallies_npz__isnull=True)),

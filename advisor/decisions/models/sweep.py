@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from advisor.decisions.limits import IDEMPOTENCY_KEY_LENGTH
 from advisor.decisions.models.decision import Revision
-from advisor.decisions.models.leased_task import QUEUED, RUNNING, LeasedTask, LeasedTaskQuerySet
+from advisor.decisions.models.leased_task import QUEUED, RUNNING, LeasedTask, LeasedTaskQuerySet, lease_constraint
 from advisor.decisions.models.trace import Trace
 from advisor.sweeps.contract import SweepAxis
 from advisor.sweeps.grid import Grid
@@ -166,11 +166,7 @@ class SweepPart(LeasedTask):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["sweep", "first"], name="sweep_part_is_there_once"),
             models.CheckConstraint(condition=Q(state__in=PartState.values), name="sweep_part_state_is_known"),
-            models.CheckConstraint(
-                condition=Q(state=PartState.RUNNING, lease_until__isnull=False, attempt__gte=1)
-                | (~Q(state=PartState.RUNNING) & Q(lease_until__isnull=True)),
-                name="sweep_part_has_a_lease_iff_running",
-            ),
+            lease_constraint("sweep_part"),
             models.CheckConstraint(
                 condition=(Q(state=PartState.DONE) & ~Q(cells_json="")) | (~Q(state=PartState.DONE) & Q(cells_json="")),
                 name="sweep_part_has_cells_iff_done",

@@ -1,7 +1,7 @@
 """A run: planned, watched, cancelled, repeated, read; and its dead letters."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -204,7 +204,6 @@ def _result_context(run: Run) -> dict[str, Any]:
         "finding": wording.simulated_sentence(result, scenario.deadline_s, scenario.tolerated_miss_percent),
         "designs": designs,
         "unstable": wording.stability_sentences(designs),
-        "headline": _headline(result),
         "ahead": wording.ahead_sentences(result),
         "remedies": remedy_sentences(result, scenario.tolerated_miss_percent),
         "starved": starved_sentences(result),
@@ -284,7 +283,8 @@ PERCENTILES = frozenset(words for words, _ in QUANTILES if words.startswith("p")
 def _tables(result: Result) -> dict[str, Any]:
     differences = dict(difference_rows(result))
     outcomes, groups = [], {name: list[FigureRow]() for name in FIGURE_GROUPS}
-    for name, *cells in results_table(result).rows:
+    cells_by_name = {name: cells for name, *cells in results_table(result).rows}
+    for name, cells in cells_by_name.items():
         if name.startswith(("Jobs offered", "of these")):
             outcomes.append(FigureRow(capfirst(name), tuple(cells)))
             continue
@@ -293,14 +293,14 @@ def _tables(result: Result) -> dict[str, Any]:
         short = short if short in PERCENTILES else capfirst(short)
         groups[group].append(FigureRow(short, tuple(cells), differences.get(name, "")))
     return {
+        "headline": _headline(result, cells_by_name),
         "outcomes": [FigureGroup("", tuple(outcomes))],
         "figures": [FigureGroup(name, tuple(rows)) for name, rows in groups.items() if rows],
     }
 
 
-def _headline(result: Result) -> list[tuple[str, list[tuple[str, str]]]]:
+def _headline(result: Result, cells: Mapping[str, Sequence[str]]) -> list[tuple[str, list[tuple[str, str]]]]:
     """The figures that are read first, of each design; each is one of the table of all."""
-    cells = {name: words for name, *words in results_table(result).rows}
     headline = []
     for place, (style, design) in enumerate(wording.designs_of(result)):
         figures = [(title, cells[name][place]) for title, name in HEADLINE.items()]
