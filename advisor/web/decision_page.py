@@ -13,7 +13,6 @@ from advisor.advice.library_overrides import Library
 from advisor.advice.rule_inputs import rule_inputs
 from advisor.decisions.external_endpoint import allowed_endpoint
 from advisor.decisions.models import Decision, Direction, Revision, Run, Status, Step, Tag, Trace
-from advisor.decisions.models.run import LARGE_COLUMNS
 from advisor.decisions.services.decisions import StatusSummary, summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
@@ -111,9 +110,8 @@ class DecisionState:
 def look_up_state(
     request: MemberRequest, decision: Decision, revision: Revision, own: Library | None = None, *, is_page: bool = True
 ) -> DecisionState:
-    shown = Run.objects.as_advised().select_related("revision")
-    deferred = [f"revision__{column}" for column in ("answers_json", "recommendation_json", "versions")]
-    last_run = shown.defer(*LARGE_COLUMNS, *deferred).filter(revision__decision=decision).order_by("created_at").last()
+    runs = Run.objects.as_advised().select_related("revision").only("state", "revision__number")
+    last_run = runs.filter(revision__decision=decision).order_by("created_at").last()
     steps = steps_of(decision)
     return DecisionState(
         decision,

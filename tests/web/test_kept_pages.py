@@ -3,11 +3,13 @@
 import gzip
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from advisor.decisions.models import Decision, Run
 from advisor.decisions.services.decisions import add_comment, change_status, set_archived, set_tags
@@ -63,6 +65,31 @@ def test_a_page_is_kept_and_is_the_same_but_for_its_tokens(
         assert kept_pages.TOKEN_PLACE not in again[name] and kept_pages.KEY_PLACE not in again[name]
     keys = {dict(VARYING.findall(page))["idempotency_key"] for page in (first["decision"], again["decision"])}
     assert len(keys) == 2
+
+
+def test_the_browser_says_how_long_ago_something_was(
+    looked_at: Callable[[], dict[str, str]], decision: Decision, run: Run
+) -> None:
+    """Otherwise each page would be made anew every minute."""
+    pages = looked_at()
+    for page, instant in (("list", decision.updated_at), ("run", run.created_at)):
+        assert f'<time datetime="{instant.isoformat()}" data-since>' in pages[page]
+
+
+def test_a_list_is_kept_while_a_worker_keeps_its_lease_and_shows_its_progress(
+    looked_at: Callable[[], dict[str, str]], make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Run.objects.filter(pk=make_run("running").pk)
+    looked_at()
+    made: list[str] = []
+    original = kept_pages.render_to_string
+    monkeypatch.setattr(
+        kept_pages, "render_to_string", lambda template, *given: made.append(template) or original(template, *given)
+    )
+    running.update(lease_until=timezone.now() + timedelta(minutes=3), elapsed_s=7.0)
+    assert 'hx-trigger="every 2s"' in looked_at()["list"] and not made
+    running.update(progress_fraction=0.42)
+    assert "Simulating, 42 %" in looked_at()["list"] and made == ["home/decisions.html"]
 
 
 def rename(decision: Decision, alice: User) -> None:

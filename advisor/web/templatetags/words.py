@@ -1,11 +1,12 @@
 """The words of `reports.wording` and `core.numbers`, for templates."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import template
 from django.template.base import Parser, Token
+from django.utils.dateformat import format as date_format
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -100,6 +101,13 @@ def style_line(style: str) -> SafeString:
 def ago(instant: datetime) -> str:
     spoken = timesince(instant, depth=1)
     return "just now" if spoken.startswith("0") else f"{spoken} ago"
+
+
+@register.filter
+def since(instant: datetime) -> SafeString:
+    """The browser writes how long ago it is (static/js/ages.js): a page that has it stays the same."""
+    words = f"{date_format(instant.astimezone(UTC), 'j F Y, H:i')} UTC"
+    return format_html('<time datetime="{}" data-since>{}</time>', instant.isoformat(), words)
 
 
 @register.filter

@@ -48,7 +48,6 @@ from advisor.web.decision_page import context_of_state, decision_context, look_u
 from advisor.web.forms.questions import choice_reason, first_sentence, sentence_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
 from advisor.web.kept_pages import columns, find_kept, render_kept
-from advisor.web.templatetags.words import ago
 from advisor.web.views.revisions import revision_page
 from core.errors import InvalidInput
 
@@ -115,7 +114,7 @@ def list_decisions(request: MemberRequest) -> HttpResponse:
         "under_way": under_way,
         "styles": STYLES_SHOWN,
     }
-    if error or under_way or any(row.recommendation.flips_awaited for row in rows):
+    if error or any(row.awaited or row.recommendation.flips_awaited for row in rows):
         return render(request, LIST_PAGE, context, status=422 if error else 200)
     return render_kept(request, LIST_PAGE, key, context, has_query=True)
 
@@ -165,8 +164,6 @@ class DecisionRow:
     awaited: Awaited
     run: Run | None
     verdict: RunVerdict
-    changed: str
-    """How long ago."""
 
     @property
     def workload(self) -> str:
@@ -180,9 +177,10 @@ class _Listed:
 
     def __init__(self, decisions: list[Decision]) -> None:
         self.decisions = decisions
-        self.changed = [ago(decision.updated_at) for decision in decisions]
         wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
-        runs = Run.objects.without_result().annotate(revision_number=F("revision__number"))
+        runs = Run.objects.only("state", "progress_fraction", "revision").annotate(
+            revision_number=F("revision__number")
+        )
         self.runs = runs.in_bulk([pk for pk in wanted if pk])
 
     @property
@@ -190,8 +188,8 @@ class _Listed:
         revisions = Revision.objects.filter(decision__in=self.decisions).shown().order_by("decision", "number")
         return (
             tuple(
-                (columns(decision), columns(decision.created_by), tuple(map(columns, decision.tags.all())), changed)
-                for decision, changed in zip(self.decisions, self.changed, strict=True)
+                (columns(decision), columns(decision.created_by), tuple(map(columns, decision.tags.all())))
+                for decision in self.decisions
             ),
             tuple(map(columns, revisions.defer("answers_json", "recommendation_json"))),
             tuple((columns(run), run.revision_number) for run in self.runs.values()),  # type: ignore[attr-defined]
@@ -200,16 +198,16 @@ class _Listed:
     def rows(self) -> list[DecisionRow]:
         summaries = summarize_statuses(self.decisions)
         return [
-            _row(decision, summaries[decision.pk], self.runs.get(decision.last_run_id), changed)  # type: ignore[attr-defined]
-            for decision, changed in zip(self.decisions, self.changed, strict=True)
+            _row(decision, summaries[decision.pk], self.runs.get(decision.last_run_id))  # type: ignore[attr-defined]
+            for decision in self.decisions
         ]
 
 
-def _row(decision: Decision, status: StatusSummary, run: Run | None, changed: str) -> DecisionRow:
+def _row(decision: Decision, status: StatusSummary, run: Run | None) -> DecisionRow:
     advised = advise_revision(status.latest)
     is_of_latest = run is not None and run.revision_id == status.latest.pk
     verdict = verdict_of_run(run, advised.recommendation if is_of_latest else None)
-    return DecisionRow(decision, status, *advised, run, verdict, changed)
+    return DecisionRow(decision, status, *advised, run, verdict)
 
 
 @require_safe

@@ -55,7 +55,6 @@ from advisor.web.forms.typed_numbers import parse_number
 from advisor.web.kept_pages import columns, find_kept, render_kept
 from advisor.web.refusals import refusal
 from advisor.web.responses import drawings, figures_by_chart, keep_drawings, views_of, wanted_csv
-from advisor.web.templatetags.words import ago
 from advisor.web.views.answers import QUEUE_IS_SILENT
 from core.errors import InvalidInput
 from core.numbers import count
@@ -74,14 +73,12 @@ UNTAKEN = timedelta(seconds=5)
 @require_safe
 def show_run(request: MemberRequest, run_id: UUID) -> HttpResponse:
     run = find_run(request, run_id)
-    may_act, started = may_edit(request.user, run.workspace), ago(run.created_at)
+    may_act = may_edit(request.user, run.workspace)
     if run.state != State.SUCCEEDED:
-        return render(request, RUN_PAGE, _run_context(run, may_act) | {"started": started})
+        return render(request, RUN_PAGE, _run_context(run, may_act))
     rows = (run, run.revision, run.revision.decision, run.trace)
-    key = (*map(columns, rows), may_act, started)
-    return find_kept(request, RUN_PAGE, key) or render_kept(
-        request, RUN_PAGE, key, _run_context(run, may_act) | {"started": started}
-    )
+    key = (*map(columns, rows), may_act)
+    return find_kept(request, RUN_PAGE, key) or render_kept(request, RUN_PAGE, key, _run_context(run, may_act))
 
 
 @require_safe
