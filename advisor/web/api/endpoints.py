@@ -16,6 +16,7 @@ from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.recordings import replace_recording_name
 from advisor.decisions.services.runs import RunRequest
 from advisor.decisions.services.turns import place_in_queue
+from advisor.server.page_threads import quick_page
 from advisor.teams.links import absolute_link
 from advisor.teams.models import ApiScope
 from advisor.web.api.keyed import KeyedRequest, json_refusal, keyed
@@ -31,6 +32,7 @@ SHEET_TYPES = ("application/json", "application/yaml")
 MOST_REPLICATIONS_DIGITS = 6
 
 
+@quick_page
 @keyed({"GET": ApiScope.READ, "POST": ApiScope.WRITE})
 def decisions(request: KeyedRequest) -> HttpResponseBase:
     return _create_decision(request) if request.method == "POST" else _list_decisions(request)
@@ -74,6 +76,7 @@ def _find_decision(request: KeyedRequest, decision_id: UUID) -> Decision:
     return get_object_or_404(Decision.objects.for_workspace(request.workspace), pk=decision_id)
 
 
+@quick_page
 @keyed({"GET": ApiScope.READ})
 def show_decision_json(request: KeyedRequest, decision_id: UUID) -> HttpResponse:
     decision = _find_decision(request, decision_id)
@@ -112,6 +115,7 @@ def _whole_number(text: str) -> int | None:
     return int(text)
 
 
+@quick_page
 @keyed({"GET": ApiScope.READ})
 def show_run_json(request: KeyedRequest, run_id: UUID) -> HttpResponse:
     """With its result once it has succeeded."""

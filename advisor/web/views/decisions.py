@@ -33,6 +33,7 @@ from advisor.decisions.services.decisions import (
 from advisor.decisions.services.run_verdicts import RunVerdict, verdict_of_run
 from advisor.decisions.services.simulated_advice import Awaited, advise_revision, find_flips_of
 from advisor.reports import wording
+from advisor.server.page_threads import quick_page
 from advisor.teams.access import may_edit, role_in
 from advisor.teams.middleware import MemberRequest
 from advisor.teams.models import Role, Workspace
@@ -58,6 +59,7 @@ POLL_S = 3.0
 """How long a request for the whole advice waits for it, before the page asks again."""
 
 
+@quick_page
 @login_not_required
 @require_safe
 def list_decisions(request: MemberRequest) -> HttpResponse:
@@ -210,6 +212,7 @@ def _row(decision: Decision, status: StatusSummary, run: Run | None) -> Decision
     return DecisionRow(decision, status, *advised, run, verdict)
 
 
+@quick_page
 @require_safe
 def show_decision(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     decision = find_decision(request, decision_id)

@@ -45,6 +45,7 @@ from advisor.reports.document.live import (
 from advisor.reports.document.method import simulate_command
 from advisor.reports.document.simulation import QUANTILES, difference_rows, results_table, so_far_classes, so_far_table
 from advisor.reports.remedies import remedy_sentences
+from advisor.server.page_threads import quick_page
 from advisor.teams.access import may_edit, require_editor
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_run, parse_id
@@ -70,6 +71,7 @@ UNTAKEN = timedelta(seconds=5)
 """A run or map that is next for this long has no worker to take it."""
 
 
+@quick_page
 @require_safe
 def show_run(request: MemberRequest, run_id: UUID) -> HttpResponse:
     run = find_run(request, run_id)
@@ -81,6 +83,7 @@ def show_run(request: MemberRequest, run_id: UUID) -> HttpResponse:
     return find_kept(request, RUN_PAGE, key) or render_kept(request, RUN_PAGE, key, _run_context(run, may_act))
 
 
+@quick_page
 @require_safe
 @cache_control(no_store=True)
 def run_progress(request: MemberRequest, run_id: UUID) -> HttpResponse:
@@ -140,6 +143,7 @@ def run_with_servers(request: MemberRequest, run_id: UUID) -> HttpResponseBase:
     return redirect("run", started.run.pk)
 
 
+@quick_page
 @require_safe
 def run_charts(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """The figures for plotly.js, by chart; `?csv=` gives the numbers of one.

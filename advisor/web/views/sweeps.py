@@ -34,6 +34,7 @@ from advisor.reports.maps.words import (
     shares_of_map,
 )
 from advisor.reports.wording import design_name, listed
+from advisor.server.page_threads import quick_page
 from advisor.sweeps.cells import WHOLE_CYCLES
 from advisor.sweeps.contract import SweepResult
 from advisor.sweeps.proposals import proposals
@@ -92,12 +93,14 @@ def begin_search(request: MemberRequest, decision_id: UUID) -> HttpResponseBase:
     return redirect("fewest", search.pk)
 
 
+@quick_page
 @require_safe
 def show_sweep(request: MemberRequest, sweep_id: UUID, kind: SweepKind) -> HttpResponse:
     sweep = find_sweep(request, sweep_id, kind)
     return render(request, f"{FOLDERS[kind]}/show.html", _sweep_context(request, sweep))
 
 
+@quick_page
 @require_safe
 @cache_control(no_store=True)
 def sweep_progress(request: MemberRequest, sweep_id: UUID, kind: SweepKind) -> HttpResponse:

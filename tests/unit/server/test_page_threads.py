@@ -1,4 +1,4 @@
-"""The handler of pages: few threads that stay, a response from one of them, and slow clients that hold none."""
+"""The handler of pages: few threads that stay, a response from one of them; slow clients hold none, and quick pages have their own."""
 
 import asyncio
 import threading
@@ -11,9 +11,10 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import path
 
-from advisor.server.page_threads import PageHandler
+from advisor.server.page_threads import PageHandler, quick_page
 
 THREADS: list[int] = []
+ADVISED = threading.Event()
 
 
 def answer(request: HttpRequest) -> HttpResponse:
@@ -25,14 +26,29 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(iter([b"one, ", b"two"]))
 
 
-urlpatterns = [path("answer", answer), path("stream", stream)]
+def wait_for_advice(request: HttpRequest) -> HttpResponse:
+    assert ADVISED.wait(20)
+    return HttpResponse("advised")
+
+
+@quick_page
+def quick(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("quick")
+
+
+urlpatterns = [
+    path("answer", answer),
+    path("stream", stream),
+    path("advice", wait_for_advice),
+    path("quick", quick),
+]
 
 
 @pytest.fixture
 def handler() -> Iterator[PageHandler]:
     THREADS.clear()
     with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=["django.middleware.common.CommonMiddleware"]):
-        yield PageHandler(threads=1)
+        yield PageHandler(threads=1, quick_threads=1)
 
 
 def scope(at: str) -> dict[str, Any]:
@@ -75,6 +91,23 @@ def test_a_client_that_sends_slowly_holds_no_thread(handler: PageHandler) -> Non
         return [quick, await slow]
 
     assert asyncio.run(ask_both()) == [(200, b"quick"), (200, b"slow")]
+
+
+def test_a_page_that_waits_for_advice_holds_up_no_quick_one(handler: PageHandler) -> None:
+    async def ask_all() -> list[tuple[int, bytes]]:
+        waiting = asyncio.create_task(ask(handler, "/advice"))
+        await asyncio.sleep(0)
+        try:
+            quick = [await asyncio.wait_for(ask(handler, at), 10) for at in ("/quick", "/quick")]
+        finally:
+            ADVISED.set()
+        return [*quick, await waiting]
+
+    assert asyncio.run(ask_all()) == [(200, b"quick"), (200, b"quick"), (200, b"advised")]
+
+
+def test_an_address_without_a_page_is_answered(handler: PageHandler) -> None:
+    assert asyncio.run(ask(handler, "/nothing"))[0] == 404
 
 
 def test_a_stream_is_sent_whole_and_connections_are_looked_after_in_its_thread(handler: PageHandler) -> None:
