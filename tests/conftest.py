@@ -1,5 +1,6 @@
 """What every test may ask for: the people of the access tests, their workspace, and a browserless client on this machine."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
@@ -9,8 +10,11 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
+from advisor.advice.contract import Recommendation
+from advisor.advice.evaluation import Evaluation
 from advisor.configuration import Configuration
 from advisor.decisions.models import Decision
+from advisor.decisions.services import revisions, simulated_advice
 from advisor.decisions.services.decisions import create_decision
 from advisor.teams.middleware import admit
 from advisor.teams.models import Membership, Role, User, Workspace
@@ -21,7 +25,23 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("crossover")  # how long a draw takes is a matter of how busy the machine is
 
-pytest_plugins = ["tests.selection", "tests.sites"]
+pytest_plugins = ["tests.selection", "tests.sites", "tests.databases"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _first_recommendations_once() -> Iterator[None]:
+    """Hundreds of tests save the same few answers: the advice of the formulas on them is worked out for the first that asks."""
+    known: dict[tuple[str, bool], Recommendation] = {}
+
+    def first_recommendation_once(evaluation: Evaluation) -> Recommendation:
+        asked = evaluation.answers.model_dump_json(), simulated_advice.is_warm()
+        if asked not in known:
+            known[asked] = simulated_advice.first_recommendation(evaluation)
+        return known[asked]
+
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr(revisions, "first_recommendation", first_recommendation_once)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -28,3 +28,5 @@ if not CONFIGURATION.database_url:
     DATABASES["default"]["TEST"] = {"NAME": str(CONFIGURATION.data / "test.sqlite3")}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a real one takes a third of a second
+WHITENOISE_AUTOREFRESH = True
+"""A static file is looked up when it is asked for: else each client of a test would list them all first."""

@@ -15,7 +15,7 @@ from advisor.decisions.models import Decision, Run, Step
 from advisor.teams.models import User, Workspace
 from tests.fakes.held_simulations import HeldSimulations
 from tests.web.conftest import take_template
-from tests.web.test_access import changed_tables, rows
+from tests.writes import written_tables
 
 NEW = {"version": "new:document_extraction"}
 
@@ -30,10 +30,10 @@ def look(client: Client) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_looking_at_a_template_stores_nothing(name: str, client: Client, workspace: Workspace) -> None:
-    stored = rows()
-    page = client.get(reverse("template", args=[name])).content.decode()
+    with written_tables() as written:
+        page = client.get(reverse("template", args=[name])).content.decode()
     assert TEMPLATES[name].title in page and "What would change it" in page and 'value="new:' in page
-    assert changed_tables(stored) == set()
+    assert written == set()
 
 
 def test_the_first_changed_answer_makes_the_decision_and_can_be_undone(htmx: Client, workspace: Workspace) -> None:
@@ -133,6 +133,6 @@ def test_an_id_that_another_workspace_has_is_no_new_decision(
     client: Client, decision: Decision, charlie: User, hosted: Any
 ) -> None:
     client.force_login(charlie)
-    stored = rows()
-    answer = client.post(reverse("save-answers", args=[decision.pk]), NEW | {"create": "on"})
-    assert answer.status_code == 404 and changed_tables(stored) == set()
+    with written_tables() as written:
+        answer = client.post(reverse("save-answers", args=[decision.pk]), NEW | {"create": "on"})
+    assert answer.status_code == 404 and written == set()

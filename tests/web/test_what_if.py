@@ -11,13 +11,13 @@ from django.urls import reverse
 
 from advisor.advice.answers import Answers, answers_from
 from advisor.advice.templates import TEMPLATES
-from advisor.decisions.models import Decision
+from advisor.decisions.models import Decision, Revision
 from advisor.web.forms.posts import given_from
 from advisor.web.forms.what_if import SPAN, sliders_of
 from advisor.web.views import what_if
 from core.paths import value_at
 from tests.fakes.held_simulations import HeldSimulations
-from tests.web.test_access import changed_tables, rows
+from tests.writes import written_tables
 
 DOCUMENTS = TEMPLATES["document_extraction"].answers
 LEADS = {
@@ -88,23 +88,24 @@ def ask(client: Client, decision: Decision, version: int = 1, **fields: str) -> 
 def test_what_is_tried_is_simulated_and_nothing_is_stored(
     htmx: Client, decision: Decision, simulations: HeldSimulations
 ) -> None:
-    stored = rows()
-    tried = {"volume.mean_rate_per_s": "30", "unit:volume.mean_rate_per_s": "per minute"}
-    waiting = ask(htmx, decision, **tried)
-    assert (waiting["HX-Reswap"], waiting["HX-Trigger"]) == ("none", '{"ask": {}}')
-    simulations.release()
-    assert simulations.simulated == [0.5]
-    simulations.simulated.clear()
-    tried["unit:volume.mean_rate_per_s"] = "/s"
-    ask(htmx, decision, **tried)
-    simulations.release()
-    answer = ask(htmx, decision, **tried)
-    assert simulations.simulated == [30]
-    assert "HX-Trigger" not in answer and "HX-Reswap" not in answer
+    stored = list(Revision.objects.values())
+    with written_tables() as written:
+        tried = {"volume.mean_rate_per_s": "30", "unit:volume.mean_rate_per_s": "per minute"}
+        waiting = ask(htmx, decision, **tried)
+        assert (waiting["HX-Reswap"], waiting["HX-Trigger"]) == ("none", '{"ask": {}}')
+        simulations.release()
+        assert simulations.simulated == [0.5]
+        simulations.simulated.clear()
+        tried["unit:volume.mean_rate_per_s"] = "/s"
+        ask(htmx, decision, **tried)
+        simulations.release()
+        answer = ask(htmx, decision, **tried)
+        assert simulations.simulated == [30]
+        assert "HX-Trigger" not in answer and "HX-Reswap" not in answer
     page = answer.content.decode().replace("\xa0", " ")
     assert "99.9 % of the event-driven and 90 % of the synchronous requests are in time" in page
     assert re.search("Event-driven|No design", page)
-    assert changed_tables(stored) == set()
+    assert written <= {Revision._meta.db_table} and list(Revision.objects.values()) == stored
     assert decision.latest().answers.volume.mean_rate_per_s == 0.5
 
 
