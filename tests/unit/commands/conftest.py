@@ -4,15 +4,21 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 
+from advisor.advice import consumer_search, recommendation
+from advisor.advice.evaluation import Evaluation
 from advisor.decisions.engines import Engine
-from advisor.decisions.management import running
+from advisor.decisions.management import running, workload
+from advisor.decisions.management.commands import advise, export
 from core.errors import Problem
+from core.values import Value
 from simulator.experiment import Estimate
 from simulator.result import Result
 from simulator.scenario import Scenario
@@ -20,6 +26,43 @@ from simulator.traces import Trace
 from tests.unit.reports import results
 
 Run = Callable[..., str]
+
+
+@cache
+def once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which works out each of its values for the first that asks. Callbacks are no part of what is asked."""
+    values: dict[tuple[Any, ...], Any] = {}
+
+    def known(*given: Any, **named: Any) -> Any:
+        asked = (*map(comparable, given), *((name, comparable(named[name])) for name in sorted(named)))
+        if asked not in values:
+            values[asked] = function(*given, **named)
+        return values[asked]
+
+    return known
+
+
+def comparable(value: Any) -> Any:
+    match value:
+        case Value():
+            return value.model_dump_json()
+        case Evaluation():
+            return comparable(value.answers)
+        case Trace():
+            return tuple(map(comparable, (value.arrivals_s, value.input_tokens, value.output_tokens, value.service_s)))
+        case np.ndarray():
+            return value.tobytes()
+        case _ if callable(value):
+            return None
+    return value
+
+
+@pytest.fixture(autouse=True)
+def _advise_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands are asked about the same answers again and again, and the advice takes seconds."""
+    for command in (advise, export):
+        monkeypatch.setattr(command, "advise", once(recommendation.advise))
+    monkeypatch.setattr(workload, "advised_scenario", once(consumer_search.advised_scenario))
 
 
 @pytest.fixture

@@ -16,9 +16,11 @@ from advisor.advice import library
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.scenario import scenario_of
+from advisor.decisions.management.commands import simulate as simulate_command
 from advisor.decisions.management.workload import answers_in, read, workload_of
 from simulator.experiment import simulate
-from tests.unit.commands.conftest import Run
+from simulator.metastability import metastability
+from tests.unit.commands.conftest import Run, once
 
 pytestmark = pytest.mark.slow
 
@@ -133,7 +135,10 @@ def test_the_plan_of_a_recording_meets_the_deadline_in_the_long_run_with_its_res
         for trigger in TRIGGERS
     ],
 )
-def test_simulate_with_a_trigger(name: str, trigger: str, folder: Path, run: Run) -> None:
+def test_simulate_with_a_trigger(
+    name: str, trigger: str, folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulate_command, "metastability", once(metastability))  # for both formats
     arguments = ("simulate", str(folder / name), "--trigger", trigger, "--replications", "2")
     early, late = name == "batch_enrichment", any(part in name for part in ("azure", "hour", "access-log"))
     if (early and trigger == "600:120") or (late and trigger != "600:120"):
