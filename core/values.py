@@ -43,17 +43,23 @@ class Value(BaseModel):
 
 def rounded(value: V, digits: int) -> V:
     """Round every float in plain data or a Value to that many significant digits."""
-    result: Any = value
+    return cast(V, _rounded(value, f".{digits}g"))
+
+
+def _rounded(value: Any, spec: str) -> Any:
+    """A result has tens of thousands of floats, nearly all in tuples: those are rounded in place of a call each."""
     match value:
         case float():
-            result = float(f"{value:.{digits}g}")
+            return float(format(value, spec))
         case tuple():
-            result = tuple(rounded(item, digits) for item in value)
+            return tuple([float(format(item, spec)) if type(item) is float else _rounded(item, spec) for item in value])
+        case int() | str() | None:
+            return value
         case Mapping():
-            result = {name: rounded(item, digits) for name, item in value.items()}
+            return {name: _rounded(item, spec) for name, item in value.items()}
         case Value():
-            result = value.model_copy(update={name: rounded(item, digits) for name, item in value})
-    return cast(V, result)
+            return value.model_copy(update={name: _rounded(item, spec) for name, item in value})
+    return value
 
 
 def problems_of(error: ValidationError, data: Any = None) -> list[Problem]:
