@@ -151,10 +151,14 @@ def require_one_number_of_retries(given_answers: Answers, advice: Recommendation
     assert numbers <= {plan.max} == {given_answers.failures.max_retries}
 
 
-@QUICK
+def require_same_advice(given_answers: Answers) -> None:
+    assert advise_by_rules(given_answers) == advise_by_rules(answers_from(given_answers.model_dump()))
+
+
+@settings(QUICK, max_examples=15)
 @given(answers())
 def test_the_same_answers_get_the_same_advice(given_answers: Answers) -> None:
-    assert advise_by_rules(given_answers) == advise_by_rules(answers_from(given_answers.model_dump()))
+    require_same_advice(given_answers)
 
 
 def score(given_answers: Answers) -> float:
@@ -282,6 +286,13 @@ def test_the_probabilities_of_an_unknown_answer_are_whole(base: Answers, leaf: L
 @given(answers())
 def test_advice_is_total_over_thousands(given_answers: Answers) -> None:
     require_sound(advise_by_rules(given_answers, flips=False))
+
+
+@pytest.mark.full
+@settings(THOROUGH, max_examples=300)
+@given(answers())
+def test_the_same_hundreds_of_answers_get_the_same_advice(given_answers: Answers) -> None:
+    require_same_advice(given_answers)
 
 
 @pytest.mark.full
