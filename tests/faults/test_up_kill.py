@@ -4,16 +4,17 @@ import os
 import random
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults.conftest import TERMINAL, RunConsole, StartSite, kill, pid_of
-from tests.sites import START_S, eventually, is_alive
+from tests.sites import END_S, START_S, eventually, is_alive
 
 LONG = {"jobs": 500_000, "replications": 20}
 """Seconds of work, so that there is a middle to be killed in."""
+LONGEST = LONG | {"replications": 900}
+"""More than is done in any of these tests."""
 OpenConsole = Callable[..., RunConsole]
 EMBEDDED = {"REDIS_URL": ""}
 """Also where the other tests use an outside broker: this one is ours to kill."""
@@ -35,10 +36,11 @@ def begun(console: RunConsole, run: str, share: float = 0.0) -> dict[str, object
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_killed_worker_comes_back_and_its_run_ends_once(
+def test_a_killed_worker_and_a_killed_broker_come_back_and_each_run_ends_once(
     seed: int, start_site: StartSite, open_console: OpenConsole
 ) -> None:
-    site, console = start_site("--workers", "1"), open_console()
+    """One site for both, each with a run that is under way."""
+    site, console = start_site("--workers", "1", **EMBEDDED), open_console(**EMBEDDED)
     run = console.start(**LONG)
     row = begun(console, run, random.Random(seed).uniform(0, 0.3))
     worker = int(str(row["worker"]).rpartition(":")[2])
@@ -50,12 +52,6 @@ def test_a_killed_worker_comes_back_and_its_run_ends_once(
     assert (end["state"], end["attempt"], end["lost_leases"], end["has_result"]) == ("succeeded", 2, 1, True)
     assert pid_of(site, "run_worker") != worker
 
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_killed_broker_comes_back_and_loses_nothing(
-    seed: int, start_site: StartSite, open_console: OpenConsole
-) -> None:
-    site, console = start_site("--workers", "1", **EMBEDDED), open_console(**EMBEDDED)
     running = console.start(**LONG)
     queued = [console.start() for _ in range(5)]
     begun(console, running, random.Random(seed).uniform(0, 0.3))
@@ -67,8 +63,8 @@ def test_a_killed_broker_comes_back_and_loses_nothing(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_after_everything_was_killed_the_next_start_finishes_the_work(
-    seed: int, start_site: StartSite, open_console: OpenConsole, data: Path
+def test_after_everything_was_killed_the_next_start_finishes_the_work_and_ctrl_c_costs_a_run_nothing(
+    seed: int, start_site: StartSite, open_console: OpenConsole
 ) -> None:
     site, console = start_site("--workers", "1"), open_console()
     running = console.start(**LONG)
@@ -77,11 +73,19 @@ def test_after_everything_was_killed_the_next_start_finishes_the_work(
     everything = [site.process.pid, *site.children()]
     for pid in everything:
         kill(pid)
-    start_site("--workers", "1")
+    site = start_site("--workers", "1")
     ends = [console.until_done(run) for run in [running, *queued]]
     assert {(end["state"], end["has_result"]) for end in ends} == {("succeeded", True)}
     assert (ends[0]["attempt"], ends[0]["lost_leases"]) == (2, 1)
     assert {end["attempt"] for end in ends[1:]} == {1}
+
+    run = console.start(**LONGEST)
+    begun(console, run)
+    children = site.children()
+    assert site.end(signal.SIGINT) == 0
+    assert [command for pid, command in children.items() if is_alive(pid)] == []
+    row = console.look(run)
+    assert (row["state"], row["lost_leases"]) == ("queued", 0)
 
 
 @pytest.mark.full
@@ -103,23 +107,17 @@ def test_a_worker_that_hangs_in_a_map_is_ended_and_the_map_is_drawn(
     assert look()["lost_leases"] == 1
 
 
-def test_a_run_that_was_cut_short_by_ctrl_c_starts_again_at_no_cost(
+def test_a_run_past_its_limit_is_timed_out_and_processes_end_by_themselves_when_up_is_killed(
     start_site: StartSite, open_console: OpenConsole
 ) -> None:
-    site, console = start_site("--workers", "1"), open_console()
-    run = console.start(**{**LONG, "replications": 900})
-    begun(console, run)
-    children = site.children()
-    assert site.end(signal.SIGINT) == 0
-    assert [command for pid, command in children.items() if is_alive(pid)] == []
-    row = console.look(run)
-    assert (row["state"], row["lost_leases"]) == ("queued", 0)
-
-
-def test_a_run_past_its_limit_is_timed_out(start_site: StartSite, open_console: OpenConsole) -> None:
-    start_site("--workers", "1", CROSSOVER_RUN_TIME_LIMIT_S="5")
+    site = start_site("--workers", "1", CROSSOVER_RUN_TIME_LIMIT_S="5")
     console = open_console(CROSSOVER_RUN_TIME_LIMIT_S="5")
-    run = console.start(**{**LONG, "replications": 900})
+    run = console.start(**LONGEST)
     begun(console, run)
     end = console.until_done(run)
     assert (end["state"], end["has_result"]) == ("timed_out", False)
+
+    site.until_ready()
+    children = site.children()
+    site.kill()
+    eventually(lambda: not any(map(is_alive, children)), END_S, lambda: f"Left over: {children}")

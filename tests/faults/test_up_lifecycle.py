@@ -34,14 +34,6 @@ def test_it_refuses_a_second_one_brings_its_pages_back_and_ends_cleanly_with_not
     assert [command for pid, command in children.items() if is_alive(pid)] == []
 
 
-def test_when_it_is_killed_its_children_end_by_themselves(start_site: StartSite) -> None:
-    site = start_site("--workers", "1")
-    site.until_ready()
-    children = site.children()
-    site.kill()
-    eventually(lambda: not any(map(is_alive, children)), END_S, lambda: f"Left over: {children}")
-
-
 def test_a_taken_port_is_a_sentence(data: Path) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
