@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from tests.sites import ROOT, one_at_a_time
+from tests.sites import ROOT, one_at_a_time, shared_folder
 
 
 @pytest.fixture(scope="session")
@@ -27,11 +27,12 @@ def django_db_modify_db_settings(
     django_db_keepdb: bool,
     django_db_blocker: DjangoDbBlocker,
     pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     if not django_db_keepdb:
         return
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir("migrated")
+    cache = pytestconfig.cache
+    folder = cache.mkdir("migrated") if cache is not None else shared_folder(tmp_path_factory)
     migrated = folder / f"{migrations_digest()}.sqlite3"
     with one_at_a_time(folder / "lock"):
         if not migrated.exists():

@@ -104,17 +104,18 @@ def test_a_recorded_run_comes_out_the_same_in_another_folder(
     environment = own_environment()
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
 
-    def work_out_again() -> subprocess.CompletedProcess[str]:
-        command = ["sh", str(tmp_path / "commands.sh"), str(ROOT)]
+    def work_out_again(checkout: Path) -> subprocess.CompletedProcess[str]:
+        command = ["sh", str(tmp_path / "commands.sh"), str(checkout)]
         return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
 
-    done = work_out_again()
+    done = work_out_again(ROOT)
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["Every figure is the same."]), done.stderr
     assert (tmp_path / "result.again.json").read_text() == (tmp_path / "result.json").read_text()
 
-    with (tmp_path / "advice.json").open("a") as of_another_version:
-        of_another_version.write("\n")
-    differs = work_out_again()
+    another_version = tmp_path / "another version"
+    another_version.mkdir()
+    (another_version / "manage.py").write_text("print({})")
+    differs = work_out_again(another_version)
     assert differs.returncode == 1
     assert "advice.json is not what this checkout of Crossover finds" in differs.stderr
 

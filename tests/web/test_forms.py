@@ -1,5 +1,6 @@
 """The bridge between fields and Answers."""
 
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -191,7 +192,7 @@ def test_any_number_of_any_template_may_become_a_range_or_unknown_and_a_number_a
 
 
 def chosen(path: str, post: QueryDict, was: str, now: str) -> QueryDict:
-    result = post.copy()
+    result = copy(post)
     result[f"was:{path}"], result[f"as:{path}"] = was, now
     return result
 

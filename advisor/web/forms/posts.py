@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Literal, assert_never
 
 from django.http import QueryDict
@@ -60,7 +61,7 @@ def apply_certainty_choices(post: QueryDict, before: Answers) -> tuple[QueryDict
     changed = {path: text for path in chosen if (text := _chosen_text(QUESTIONS[path], post, before)) is not None}
     if not changed:
         return post, frozenset()
-    result = post.copy()
+    result = copy(post)  # its lists are replaced, never changed
     for path, text in changed.items():
         result[path] = text
         result[f"unit:{path}"] = QUESTIONS[path].unit
