@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.hosting.walk import Database, Server, scratch_folder
+from tests.hosting.parts import Database, Server, scratch_folder
 from tests.proxies import free_port, listens
 from tests.sites import ROOT, START_S, eventually, own_environment
 
@@ -36,7 +36,7 @@ class Hosts:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self.stack = folder, stack
         self.database = Database(folder)
-        stack.callback(self.database.end)
+        stack.callback(self.database.stop)
         port = free_port()
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
         stack.callback(Server("redis", folder, command, os.environ).end)
