@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -39,7 +40,7 @@ PEOPLE, STROKES_TOGETHER, PAUSE_S = 20, 3, 0.5
 """Who type at once, each in a decision of their own."""
 KB_A_MB = 1024 if sys.platform == "linux" else 1024**2
 PATIENCE_S = 120
-SETTLED = re.compile(r'/decisions/[0-9a-f-]+/advice/settled\?version=\d+(?=")')
+SETTLED = re.compile(r'/decisions/[0-9a-f-]+/advice/settled\?version=\d+(?:&amp;shows=\w+)?(?=")')
 """Where a page asks for the advice with its evidence, if the answer to the keystroke has only that of the forces."""
 
 
@@ -151,7 +152,7 @@ def _type(decision: "Decision", strokes: int, pause_s: float = 0.0) -> list[_Wai
         answer = client.post(address, typed)
         answered = perf_counter()
         while rest := SETTLED.search(answer.content.decode()):
-            answer = client.get(rest[0])
+            answer = client.get(unescape(rest[0]))
         waits.append(_Wait(1000 * (answered - begun), 1000 * (perf_counter() - begun)))
         if answer.status_code != 200 or not answer.content:  # a browser that is not admitted gets an empty answer
             raise RuntimeError(f"the server answered {answer.status_code}, {len(answer.content)} bytes")

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.functional import SimpleLazyObject
 
 from advisor.advice.contract import Recommendation
 from advisor.advice.library_overrides import Library
@@ -55,8 +56,11 @@ def _terms(words: str) -> str:
 
 
 TOP_REASONS = 5
-SAVE_PATIENCE_S = 0.1
-"""How long a page waits for the simulation of its answers before it shows the forces alone, and asks for the rest."""
+SAVE_PATIENCE_S = 0.02
+"""How long a page waits for the simulation of its answers before it shows the forces alone, and asks for the rest. What was simulated before
+is there by then."""
+OLDER, FORMULAS = "older", "formulas"
+"""What a page shows until the whole advice follows: the reasons and the plan of older answers, or thresholds by the formulas."""
 
 
 def decision_context(
@@ -166,10 +170,13 @@ def context_of_state(
         "undo": state.undo,
         "redo": state.redo,
         "stale": bool(problems),
-        "rule_inputs": rule_inputs(revision.evaluation, [reason.rule for reason in advised.recommendation.reasons]),
+        "rule_inputs": SimpleLazyObject(
+            lambda: rule_inputs(revision.evaluation, [reason.rule for reason in advised.recommendation.reasons])
+        ),
         **(plan_of(revision, run_options) if is_page else {"run_options": run_options, "external": allowed_endpoint()}),
         **advice_of(*advised),
         "asks_again": True,
+        "shows": FORMULAS if advised.awaited == "loading" else "",
     }
 
 

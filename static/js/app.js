@@ -207,16 +207,16 @@
   };
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target?.id !== "advice-details") return;
+    if (!["advice-details", "stale"].includes(event.detail.target?.id)) return;
     recordAdvice();
     recordFocus();
   });
-  // The event fires for every element that was swapped in; the whole response is in place once the advice is.
+  // The event fires for every element that was swapped in, once the whole response is in place; each response to an edit has this one.
   document.addEventListener("htmx:afterSettle", (event) => {
     const id = event.detail.elt?.id;
-    if (id === "live-plan" || id === "advice-details") showRunErrors();
-    if (id !== "advice-details" && id !== "conflict") return;
+    if (id === "live-plan" || id === "stale") showRunErrors();
     if (id === "advice-details") restoreAdvice();
+    if (id !== "stale" && id !== "conflict") return;
     restoreFocus();
     showSteps();
     insist();

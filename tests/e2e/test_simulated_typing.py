@@ -18,7 +18,7 @@ def test_evidence_follows_the_answers_that_it_is_of(visit: Page) -> None:
     expect(verdict.locator(SIMULATED)).to_contain_text("Simulated with your numbers")
     expect(verdict.get_by_role("img").first).to_have_attribute("aria-label", re.compile("in time .* 99 % wanted"))
 
-    visit.route(re.compile(r"/advice/settled\?version=\d+$"), lambda route: held.append(route))
+    visit.route(re.compile(r"/advice/settled\?version=\d+&shows=older$"), lambda route: held.append(route))
     for rate in ("5.1", "5.2"):
         before = len(held)
         field(visit, RATE).fill(rate)

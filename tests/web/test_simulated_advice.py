@@ -24,6 +24,9 @@ pytestmark = pytest.mark.simulated_advice
 FLIP = "no design is feasible"
 """What a flip says, in the list and next to its field. Those of the formulas may differ from the simulated ones, and are not shown."""
 
+DETAILS = 'id="advice-details"'
+"""The reasons and the plan."""
+
 
 @pytest.fixture(autouse=True)
 def simulations(monkeypatch: pytest.MonkeyPatch) -> HeldSimulations:
@@ -41,9 +44,9 @@ def save(client: Client, decision: Decision, rate_per_s: str) -> str:
 
 
 def address_of_the_rest(page: str) -> str:
-    match = re.search(r'hx-get="([^"]+/advice/settled\?version=\d+)"', page)
+    match = re.search(r'hx-get="([^"]+/advice/settled\?version=\d+(?:&amp;shows=\w+)?)"', page)
     assert match
-    return match[1]
+    return html.unescape(match[1])
 
 
 def test_typing_shows_the_forces_first_and_then_what_was_simulated(
@@ -60,7 +63,7 @@ def test_typing_shows_the_forces_first_and_then_what_was_simulated(
     assert "What would change the advice is being simulated" in rest and "What would change it" not in rest
     assert FLIP not in rest
     asked = html.unescape(re.findall(r'hx-get="([^"]+)"', rest)[0])
-    assert asked == f"{address_of_the_rest(page)}&flips"
+    assert asked == address_of_the_rest(page).replace("shows=older", "flips")
     assert htmx.get(asked).status_code == 204
     simulations.release()
     last = htmx.get(asked).content.decode().replace("\xa0", " ")
@@ -71,10 +74,14 @@ def test_typing_shows_the_forces_first_and_then_what_was_simulated(
 def test_a_page_asks_again_until_the_simulation_has_ended(
     htmx: Client, decision: Decision, simulations: HeldSimulations
 ) -> None:
-    address = address_of_the_rest(save(htmx, decision, "0.4"))
-    answer = htmx.get(address)
-    assert answer["HX-Reswap"] == "none" and address_of_the_rest(answer.content.decode()) == address
-    assert "verdict" not in answer.content.decode()
+    saved = save(htmx, decision, "0.4")
+    assert DETAILS not in saved and "what follows is of the previous answers" in saved
+    forces = htmx.get(address_of_the_rest(saved)).content.decode().replace("\xa0", " ")
+    assert DETAILS in forces and "Your numbers are being simulated" in forces and "previous answers" not in forces
+    address = address_of_the_rest(forces)
+    answer = htmx.get(address).content.decode()
+    assert address_of_the_rest(answer) == address
+    assert "verdict" not in answer and DETAILS not in answer
 
 
 def test_evidence_of_older_answers_is_never_sent_to_a_page_with_newer_ones(
@@ -90,13 +97,21 @@ def test_evidence_of_older_answers_is_never_sent_to_a_page_with_newer_ones(
 
 
 def test_while_the_simulator_is_loaded_the_forces_decide_and_the_page_says_so(
-    htmx: Client, decision: Decision, monkeypatch: pytest.MonkeyPatch
+    htmx: Client, decision: Decision, simulations: HeldSimulations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(simulated_advice, "is_warm", lambda: False)
     monkeypatch.setattr(simulated_advice.THREADS, "begin_warming", lambda: None)
     page = save(htmx, decision, "0.4")
     assert "By the forces alone: event-driven" in page and "The simulator is being loaded" in page
-    assert address_of_the_rest(page)
+    assert FLIP in page and DETAILS in page
+    monkeypatch.setattr(simulated_advice, "is_warm", lambda: True)
+    rest = address_of_the_rest(page)
+    assert address_of_the_rest(htmx.get(rest).content.decode()) == rest
+    simulations.release()
+    settled = htmx.get(rest).content.decode()
+    assert "in time" in settled and 'id="field-operations-max_workers-thresholds"' in settled, (
+        "the formulas' thresholds stay"
+    )
 
 
 def test_the_list_says_that_answers_are_being_simulated(

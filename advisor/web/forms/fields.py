@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, assert_never
 
 from django.http import QueryDict
@@ -56,8 +56,16 @@ def _values(template: str) -> Mapping[str, Any]:
 
 def best_written(question: Question, value: Any) -> tuple[str, str]:
     """Text and unit: the question's own unit, unless that is long and shorter in another unit ("30 min", "5000 per day")."""
+    if value is None or isinstance(value, dict):
+        return typed_numbers.written(value), question.unit
+    return _number_written(question.path, value)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _number_written(path: str, value: float) -> tuple[str, str]:
+    question = QUESTIONS[path]
     own, is_time = typed_numbers.written(value), question.unit in UNIT_SECONDS
-    if value is None or isinstance(value, dict) or len(own) <= (SHORT_TIME if is_time else SHORT_TEXT):
+    if len(own) <= (SHORT_TIME if is_time else SHORT_TEXT):
         return own, question.unit
     whole = question.kind == "integer"
     candidates = [(own, question.unit)]

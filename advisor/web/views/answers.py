@@ -38,7 +38,7 @@ from advisor.decisions.services.revisions import drop_trace, save_answers, step_
 from advisor.decisions.services.simulated_advice import advise_revision
 from advisor.teams.middleware import MemberRequest
 from advisor.web.access import editable_decision, find_latest
-from advisor.web.decision_page import Changes, changes, decision_context, version_of
+from advisor.web.decision_page import OLDER, Changes, changes, decision_context, version_of
 from advisor.web.forms.fields import groups_of
 from advisor.web.forms.posts import apply_certainty_choices, externally_changed_fields, given_from, valid_from
 from advisor.web.forms.questions import sentence_of
@@ -159,8 +159,16 @@ class AnswersEdit:
         return render(self.request, "decisions/show.html", context | {"conflict": str(error)}, status=409)
 
     def _page(self, context: Mapping[str, Any], status: int = 422) -> HttpResponse:
-        template = "decisions/_saved.html" if self.request.htmx else "decisions/show.html"
-        response = render(self.request, template, {**context, "is_created": self.is_created}, status=status)
+        context = {**context, "is_created": self.is_created}
+        if not self.request.htmx:
+            response = render(self.request, "decisions/show.html", context, status=status)
+        elif (
+            context["awaited"] == "simulating"
+        ):  # the reasons and the plan follow soon: those on the page stay until then
+            response = render(self.request, "decisions/_saved.html", context | {"shows": OLDER}, status=status)
+            response = retarget(response, "#stale")
+        else:
+            response = render(self.request, "decisions/_saved.html", context, status=status)
         return replace_url(response, reverse("decision", args=[self.decision.pk])) if self.is_created else response
 
 

@@ -11,7 +11,6 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import reswap
 
 from advisor.advice.contract import Recommendation
 from advisor.advice.questionnaire import SECTIONS
@@ -45,7 +44,14 @@ from advisor.web.access import (
     version_in_page,
     workspace_of,
 )
-from advisor.web.decision_page import context_of_state, decision_context, look_up_state, version_of
+from advisor.web.decision_page import (
+    FORMULAS,
+    OLDER,
+    context_of_state,
+    decision_context,
+    look_up_state,
+    version_of,
+)
 from advisor.web.forms.questions import choice_reason, first_sentence, sentence_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
 from advisor.web.kept_pages import columns, find_kept, render_kept
@@ -236,7 +242,10 @@ def show_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
 
 @require_safe
 def settle_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
-    """The whole advice on the answers of `?version=`, as soon as it is there; nothing once they have been changed."""
+    """The whole advice on the answers of `?version=`, as soon as it is there; nothing once they have been changed.
+
+    `?shows=` is what the page that asks has in its place. The forces follow if it is that on older answers and the simulation takes longer.
+    """
     version = request.GET.get("version", "")
     revision = find_latest(request, decision_id, version)
     decision = revision.decision
@@ -248,9 +257,10 @@ def settle_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     if version != current or (is_search and not is_found):
         return HttpResponse(status=204)
     context = decision_context(request, decision, revision)
-    if context["awaited"]:
-        return reswap(render(request, "decisions/_advice.html#awaiting", context | {"oob": True}), "none")
-    return render(request, "decisions/_settled.html", context)
+    shows = request.GET.get("shows", "")
+    if context["awaited"] and shows != OLDER:
+        return render(request, "decisions/_advice.html#awaiting", context | {"oob": True, "shows": shows})
+    return render(request, "decisions/_settled.html", context | {"replaces_thresholds": shows == FORMULAS})
 
 
 @require_POST
