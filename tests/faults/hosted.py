@@ -46,7 +46,7 @@ class FaultySite(HostedSite):
     def start(self) -> None:
         self.clock_library = self.folder / "set_clock.so"
         if COMPILER:
-            command = [COMPILER, "-shared", "-fPIC", "-O2", "-o", self.clock_library, CLOCK_SOURCE, "-ldl"]
+            command = [COMPILER, "-shared", "-fPIC", "-O2", "-o", str(self.clock_library), str(CLOCK_SOURCE), "-ldl"]
             subprocess.run(command, check=True)
         self.start_servers()
         self.start_parts()
