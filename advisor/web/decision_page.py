@@ -1,7 +1,7 @@
 """What the page of a decision shows: its questionnaire, its advice, its last run, and the plan of a live run."""
 
 import uuid
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,7 +29,6 @@ from advisor.web.forms import typed_numbers
 from advisor.web.forms.fields import Field, FieldGroup, errors_by_field, first_fields, groups_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
 from advisor.web.forms.what_if import sliders_of
-from advisor.web.kept_pages import columns
 from core.errors import InvalidInput, Problem
 from core.numbers import count
 
@@ -78,7 +77,9 @@ def decision_context(
     """
     is_page = not request.htmx  # a fragment leaves the plan of a live run unchanged
     state = look_up_state(request, decision, revision, own, is_page=is_page)
-    return context_of_state(state, run_options or load_run_options(request, decision), post, problems, is_page=is_page)
+    return context_of_state(
+        state, run_options or load_run_options(request, decision.pk), post, problems, is_page=is_page
+    )
 
 
 @dataclass
@@ -97,14 +98,6 @@ class DecisionState:
     tags: Iterable[Tag]
     comments: int | Callable[[], int]
     """For a fragment, which seldom shows them, tags and comments are looked up where they are shown."""
-
-    @property
-    def key(self) -> Hashable:
-        """The advice and what the run says follow from the rows."""
-        rows = (self.decision, self.revision, self.trace, self.last_run, self.undo, self.redo, *self.tags)
-        number = self.last_run and self.last_run.revision.number
-        status = (self.status.label, self.status.accepted and self.status.accepted.number)
-        return (*map(columns, rows), number, status, self.own.edits, self.may_edit, self.comments)
 
     @cached_property
     def advised(self) -> Advised:

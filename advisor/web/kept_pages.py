@@ -13,21 +13,19 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from django.conf import settings
 from django.contrib.messages import get_messages
 from django.db import connection
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils.functional import LazyObject
 from django.utils.safestring import SafeString
 
 from advisor.teams.middleware import MemberRequest
+from advisor.teams.services.audit import AuditSubject
 from advisor.teams.services.sessions import SESSION_BEGUN
 from advisor.web.compressed_parts import Part, SecretPart, response_of_parts
 
@@ -97,43 +95,43 @@ def _size(parts: Iterable[Part]) -> int:
 PAGES = KeptPages()
 
 
-def columns(row: Model | None) -> Hashable:
-    """What was read of a row: with it in its key, a page may show any of it."""
-    if row is None:
-        return None
-    if isinstance(row, LazyObject):
-        row.pk  # noqa: B018  # looked up now
-        row = row.__dict__["_wrapped"]
-    read = row.__dict__
-    names = _names(type(row))  # type: ignore[arg-type]
-    return tuple((name, _hashable(read[name])) for name in names if name in read)
+class PageKey(NamedTuple):
+    may_edit: bool
+    rows: Hashable
+    subject: AuditSubject | None = None
 
 
-@cache
-def _names(model: type[Model]) -> tuple[str, ...]:
-    return tuple(field.attname for field in model._meta.concrete_fields)
-
-
-def _hashable(value: Any) -> Hashable:
-    return repr(value) if isinstance(value, dict | list) else value
-
-
-def find_kept(request: MemberRequest, template: str, key: Hashable, *, has_query: bool = False) -> HttpResponse | None:
-    """The page for the key, if it is kept; for a user who has signed in.
+def find_kept(
+    request: MemberRequest, template: str, key: PageKey | None, *, has_query: bool = False
+) -> HttpResponse | None:
+    """The page for the key, if there is one and it is kept; for a user who has signed in.
 
     `has_query`: the page shows or repeats the query string of the request.
     """
-    if settings.DEBUG or len(get_messages(request)):
+    if key is None or settings.DEBUG or len(get_messages(request)):
         return None
     parts = PAGES.find((template, _reader(request, has_query), key))
-    return _filled(request, parts) if parts is not None else None
+    if parts is None:
+        return None
+    if key.subject is not None:
+        request.audit_subject = key.subject  # type: ignore[attr-defined]
+    return _filled(request, parts)
 
 
 def render_kept(
-    request: MemberRequest, template: str, key: Hashable, context: dict[str, Any], *, has_query: bool = False
+    request: MemberRequest,
+    template: str,
+    key: PageKey | None,
+    read_again: Callable[[], PageKey | None],
+    context: dict[str, Any],
+    *,
+    has_query: bool = False,
 ) -> HttpResponse:
-    """The page, kept for the next request; `context` follows from what is in its key, and from what never changes."""
-    if settings.DEBUG or len(get_messages(request)):
+    """The page, kept for the next request, unless the key changed while the `context` was looked up.
+
+    `context` follows from what is in the key, and from what never changes. Without a key the page is not kept.
+    """
+    if key is None or settings.DEBUG or len(get_messages(request)) or read_again() != key:
         return render(request, template, context)
     reader = _reader(request, has_query)
     constant = {"user": reader, "request": reader, "messages": ()}

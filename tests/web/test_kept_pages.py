@@ -11,15 +11,24 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from advisor.decisions.models import Decision, Run
-from advisor.decisions.services.decisions import add_comment, change_status, set_archived, set_tags
+from advisor.decisions.models import Decision, Revision, Run
+from advisor.decisions.services.decisions import (
+    add_comment,
+    change_status,
+    create_decision,
+    set_archived,
+    set_tags,
+)
 from advisor.decisions.services.library import hide_entry
 from advisor.decisions.services.revisions import save_answers
-from advisor.teams.models import Membership, Role, User
-from advisor.teams.services.workspaces import rename_workspace
+from advisor.teams.models import Membership, Role, User, Workspace
+from advisor.teams.services.workspaces import create_workspace, rename_workspace
 from advisor.web import kept_pages
 from advisor.web.compressed_parts import Part, SecretPart
-from advisor.web.kept_pages import KeptPages, QueryWhileKept, columns
+from advisor.web.decision_list import DECISIONS_PER_PAGE
+from advisor.web.kept_pages import KeptPages, QueryWhileKept
+from advisor.web.page_keys import key_of_decision, key_of_run
+from advisor.web.views import decisions as views
 from core.errors import InvalidInput, Problem
 from tests.web.conftest import MakeRun
 
@@ -256,10 +265,91 @@ def test_the_least_recently_shown_pages_are_dropped() -> None:
     assert not any(pages.find(key) for key in "abcd")
 
 
-def test_every_column_that_was_read_counts(decision: Decision) -> None:
-    before = columns(Decision.objects.get(pk=decision.pk))
-    for field, value in {"title": "Other", "draft_version": 9, "is_demo": True}.items():
-        Decision.objects.filter(pk=decision.pk).update(**{field: value})
-        after = columns(Decision.objects.get(pk=decision.pk))
-        assert after != before
-        before = after
+COLUMNS: dict[str, Any] = {
+    "title": "Other", "draft_version": 9, "is_demo": True, "archived_at": timezone.now(), "updated_at": timezone.now(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_each_column_of_a_decision_counts(alice: User, decision: Decision, run: Run, column: str) -> None:
+    before = key_of_decision(alice, decision.pk), key_of_run(alice, run.pk)
+    Decision.objects.filter(pk=decision.pk).update(**{column: COLUMNS[column]})
+    after = key_of_decision(alice, decision.pk), key_of_run(alice, run.pk)
+    assert None not in before + after and before[0] != after[0] and before[1] != after[1]
+
+
+@pytest.mark.parametrize("text", ["answers_json", "recommendation_json"])
+def test_a_text_that_is_large_counts(alice: User, decision: Decision, text: str) -> None:
+    before = key_of_decision(alice, decision.pk)
+    latest = decision.latest()
+    Revision.objects.filter(pk=latest.pk).update(**{text: getattr(latest, text) + " "})
+    assert before != key_of_decision(alice, decision.pk)
+
+
+def test_a_key_is_for_members_alone(alice: User, charlie: User, admin_user: User, decision: Decision, run: Run) -> None:
+    assert key_of_decision(alice, decision.pk) and key_of_run(alice, run.pk)
+    for outsider in (charlie, admin_user):
+        assert key_of_decision(outsider, decision.pk) is None and key_of_run(outsider, run.pk) is None
+
+
+def test_what_changed_while_a_page_was_made_is_not_kept_under_the_state_before(
+    looked_at: Callable[[], dict[str, str]], decision: Decision, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that shows the second state must not be shown when the first one is back."""
+    set_tags(decision, alice, "tag-one")
+    original = views.look_up_state
+
+    def change_first(*given: Any, **named: Any) -> Any:
+        set_tags(decision, alice, "tag-two")
+        return original(*given, **named)
+
+    monkeypatch.setattr(views, "look_up_state", change_first)
+    assert "tag-two" in looked_at()["decision"]
+    monkeypatch.setattr(views, "look_up_state", original)
+    set_tags(decision, alice, "tag-one")
+    again = looked_at()["decision"]
+    assert "tag-one" in again and "tag-two" not in again
+
+
+def test_a_list_follows_its_selection_page_and_workspace(
+    looked_at: Callable[[], dict[str, str]], client: Client, decision: Decision, alice: User
+) -> None:
+    other = create_workspace(alice, "Research")
+    theirs = create_decision(other, alice, {"template": "document_extraction", "name": "Papers"})
+    set_tags(theirs, alice, "science")
+    seen = {decision.title: "", "Papers": "?tag=science"}
+    for _ in range(2):
+        assert decision.title in looked_at()["list"] and "Papers" not in looked_at()["list"]
+        client.post(reverse("switch-workspace", args=[other.pk]))
+        for query, is_there in {seen["Papers"]: True, "": True, "?q=nothing": False, "?page=9": True}.items():
+            assert ("Papers</a>" in client.get(reverse("home") + query).content.decode()) is is_there, query
+        client.post(reverse("switch-workspace", args=[decision.workspace_id]))
+
+
+def test_a_page_of_the_list_holds_its_own_decisions(client: Client, alice: User, workspace: Workspace) -> None:
+    client.force_login(alice)
+    for number in range(DECISIONS_PER_PAGE + 1):
+        create_decision(workspace, alice, {"template": "form_classification", "name": f"Number {number}"})
+    for _ in range(2):
+        first, second = (client.get(f"{reverse('home')}?page={page}").content.decode() for page in (1, 2))
+        assert "Number 20</a>" in first and "Number 0</a>" not in first and "Page 1 of 2" in first
+        assert "Number 0</a>" in second and "Number 20</a>" not in second and ">Demo</span>" not in second
+    Decision.objects.filter(title="Number 0").update(is_demo=True)
+    assert ">Demo</span>" in client.get(f"{reverse('home')}?page=2").content.decode()
+
+
+@pytest.mark.parametrize(("page", "most"), [("home", 10), ("decision", 7), ("run", 3)])
+def test_a_kept_page_asks_little_of_the_database(
+    looked_at: Callable[[], dict[str, str]],
+    client: Client,
+    decision: Decision,
+    run: Run,
+    page: str,
+    most: int,
+    django_assert_max_num_queries: Any,
+) -> None:
+    looked_at()
+    looked_at()
+    ids = {"home": [], "decision": [decision.pk], "run": [run.pk]}[page]
+    with django_assert_max_num_queries(most):
+        client.get(reverse(page, args=ids))

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypedDict, assert_never
 
 from django.db import transaction
-from django.db.models import Max, Prefetch, QuerySet
+from django.db.models import Expression, Max, Prefetch, QuerySet
 from django.utils import timezone
 
 from advisor import advice
@@ -173,9 +173,12 @@ def next_step(decision: Decision, direction: str) -> Step | None:
 
 def steps_of(decision: Decision) -> dict[str, Step]:
     """The next step of each direction that has one, without its answers."""
+    return {step.direction: step for step in newest_steps(decision).defer("answers_json")}
+
+
+def newest_steps(decision: Decision | Expression) -> "QuerySet[Step]":
     newest = Step.objects.filter(decision=decision).order_by().values("direction").annotate(newest=Max("id"))
-    rows = Step.objects.filter(pk__in=newest.values("newest")).defer("answers_json")
-    return {step.direction: step for step in rows}
+    return Step.objects.filter(pk__in=newest.values("newest"))
 
 
 def _record_step(decision: Decision, before: Answers, after: Answers, change: Change) -> None:

@@ -5,6 +5,7 @@ next to Simulate.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, cast
+from uuid import UUID
 
 from django.http import HttpRequest
 
@@ -120,11 +121,11 @@ class RunOptions:
         return replace(self, errors=errors)
 
 
-def load_run_options(request: HttpRequest, decision: Decision) -> RunOptions:
+def load_run_options(request: HttpRequest, decision_id: UUID) -> RunOptions:
     if "engine" in request.POST:
         return RunOptions.from_mapping(request.POST)
     kept = request.session.get(SESSION_KEY)
-    if not isinstance(kept, dict) or kept.get("decision") != str(decision.pk):
+    if not isinstance(kept, dict) or kept.get("decision") != str(decision_id):
         return RunOptions()
     return RunOptions.from_mapping(kept if allowed_endpoint() is not None else kept | {"endpoint": SAMPLE})
 

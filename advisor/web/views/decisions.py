@@ -1,12 +1,12 @@
 """Decisions: listed; and one of them shown, given a status and tags, commented on, duplicated, archived, deleted."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import F
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,8 +16,7 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.questionnaire import SECTIONS
 from advisor.decisions.cleaning import clean_sentence
 from advisor.decisions.limits import TAG_LENGTH, TITLE_LENGTH
-from advisor.decisions.models import Comment, Decision, Revision, Run, Status, Tag
-from advisor.decisions.models.decision import DecisionQuerySet
+from advisor.decisions.models import Comment, Decision, Run, Status
 from advisor.decisions.services.decisions import (
     StatusSummary,
     add_comment,
@@ -31,7 +30,6 @@ from advisor.decisions.services.decisions import (
 )
 from advisor.decisions.services.run_verdicts import RunVerdict, verdict_of_run
 from advisor.decisions.services.simulated_advice import Awaited, advise_revision, find_flips_of
-from advisor.reports import wording
 from advisor.server.page_threads import quick_page
 from advisor.teams.access import may_edit, role_in
 from advisor.teams.middleware import MemberRequest
@@ -44,6 +42,15 @@ from advisor.web.access import (
     version_in_page,
     workspace_of,
 )
+from advisor.web.decision_list import (
+    DECISIONS_PER_PAGE,
+    STYLES_SHOWN,
+    Selection,
+    key_of_list,
+    statuses_of,
+    tag_names,
+    with_last_run,
+)
 from advisor.web.decision_page import (
     FORMULAS,
     OLDER,
@@ -54,12 +61,12 @@ from advisor.web.decision_page import (
 )
 from advisor.web.forms.questions import choice_reason, first_sentence, sentence_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
-from advisor.web.kept_pages import columns, find_kept, render_kept
+from advisor.web.kept_pages import PageKey, find_kept, render_kept
+from advisor.web.page_keys import key_of_decision
 from advisor.web.views.revisions import revision_page
 from core.errors import InvalidInput
 
 DECISION_PAGE, LIST_PAGE = "decisions/show.html", "home/decisions.html"
-DECISIONS_PER_PAGE = 20
 LOAD = next(section for section in SECTIONS if section.id == "load")
 POLL_S = 3.0
 """How long a request for the whole advice waits for it, before the page asks again."""
@@ -72,96 +79,57 @@ def list_decisions(request: MemberRequest) -> HttpResponse:
     """The decisions, the latest change first; `?q=`, `?status=`, `?style=` and `?tag=` select, `?archived` shows what was put away."""
     if not request.user.is_authenticated:
         return render(request, "home/welcome.html")
-    workspace = workspace_of(request)
-    if workspace is None:
-        return render(request, "home/no_workspace.html")
-    every = Decision.objects.for_workspace(workspace)
     is_archive = "archived" in request.GET
-    shown = every.filter(archived_at__isnull=not is_archive)
     selection = Selection(
         words=clean_sentence(request.GET.get("q", ""), TITLE_LENGTH),
         status=request.GET.get("status", ""),
         style=request.GET.get("style", ""),
         tag=clean_sentence(request.GET.get("tag", ""), TAG_LENGTH),
     )
+
+    def read_key() -> PageKey | None:
+        return key_of_list(request, selection, is_archive=is_archive)
+
+    key = read_key()
+    if page := find_kept(request, LIST_PAGE, key, has_query=True):
+        return page
+    workspace = workspace_of(request)
+    if workspace is None:
+        return render(request, "home/no_workspace.html")
+    context = _list_context(request, workspace, selection, is_archive=is_archive)
+    if context["selection_error"]:
+        return render(request, LIST_PAGE, context, status=422)
+    is_whole = not any(row.awaited or row.recommendation.flips_awaited for row in context["rows"])
+    return render_kept(request, LIST_PAGE, key if is_whole else None, read_key, context, has_query=True)
+
+
+def _list_context(
+    request: MemberRequest, workspace: Workspace, selection: Selection, *, is_archive: bool
+) -> dict[str, Any]:
+    every = Decision.objects.for_workspace(workspace)
+    shown = every.filter(archived_at__isnull=not is_archive)
     error = selection.error()
-    advised = Run.objects.as_advised().filter(revision__decision=OuterRef("pk"))
-    last_run = advised.order_by("-created_at").values("pk")[:1]
-    selected = (shown if error else selection.of(shown)).annotate(last_run_id=Subquery(last_run))
+    selected = with_last_run(shown if error else selection.of(shown))
     pages = Paginator(selected.select_related("created_by").prefetch_related("tags"), DECISIONS_PER_PAGE)
-    counts = every.aggregate(
-        current=Count("pk", filter=Q(archived_at__isnull=True)),
-        archived=Count("pk", filter=Q(archived_at__isnull=False)),
-        own=Count("pk", filter=Q(is_demo=False)),
-    )
-    if error or not selection:
-        pages.count = counts["archived" if is_archive else "current"]
     page = pages.get_page(request.GET.get("page"))
-    tags = Tag.objects.filter(decision__in=shown).order_by("name").values_list("name", flat=True).distinct()
-    listed = _Listed(list(page))
-    surroundings = {
+    rows = _rows(list(page))
+    counts = dict(statuses_of(workspace))
+    return {
+        "workspace": workspace,
         "may_edit": may_edit(request.user, workspace),
         "selection": selection,
         "selection_error": error,
-        "statuses": tuple(_statuses(workspace)),
-        "tags": tuple(tags),
+        "statuses": [(value, words, counts[value]) for value, words in Status.choices if value in counts],
+        "tags": [name for (name,) in tag_names(shown)],
         "archived": is_archive,
-        "archived_count": counts["archived"],
-        "is_new": not counts["own"],
+        "archived_count": every.filter(archived_at__isnull=False).count(),
+        "is_new": not every.filter(is_demo=False).exists(),
         "is_shared": workspace.memberships.count() > 1,
-    }
-    key = (columns(workspace), tuple(surroundings.values()), page.number, pages.count, listed.key)
-    if not error and (kept := find_kept(request, LIST_PAGE, key, has_query=True)):
-        return kept
-    rows = listed.rows()
-    under_way = any(row.awaited or (row.run and row.run.active) for row in rows)
-    context = surroundings | {
-        "workspace": workspace,
         "page": page,
         "rows": rows,
-        "under_way": under_way,
+        "under_way": any(row.awaited or (row.run and row.run.active) for row in rows),
         "styles": STYLES_SHOWN,
     }
-    if error or any(row.awaited or row.recommendation.flips_awaited for row in rows):
-        return render(request, LIST_PAGE, context, status=422 if error else 200)
-    return render_kept(request, LIST_PAGE, key, context, has_query=True)
-
-
-STYLES_SHOWN = (*wording.STYLES.items(), ("neither", "Not feasible"))
-
-
-@dataclass(frozen=True)
-class Selection:
-    words: str
-    status: str
-    style: str
-    tag: str
-
-    def error(self) -> str:
-        """What is wrong with it; empty if nothing is."""
-        for value, offered in ((self.status, Status.choices), (self.style, STYLES_SHOWN)):
-            known, titles = zip(*offered, strict=True)
-            if value and value not in known:
-                return sentence_of(choice_reason(value, titles))
-        return ""
-
-    def of(self, decisions: DecisionQuerySet) -> DecisionQuerySet:
-        if self.status:
-            decisions = decisions.showing(self.status)
-        if self.style:
-            decisions = decisions.advising(self.style)
-        if self.tag:
-            decisions = decisions.filter(tags__name=self.tag)
-        return decisions.matching(self.words)
-
-    def __bool__(self) -> bool:
-        return any((self.words, self.status, self.style, self.tag))
-
-
-def _statuses(workspace: Workspace) -> list[tuple[str, str, int]]:
-    revisions = Revision.objects.for_workspace(workspace).filter(decision__archived_at__isnull=True)
-    counts = dict(revisions.shown().order_by().values_list("status").annotate(Count("decision", distinct=True)))
-    return [(value, words, counts[value]) for value, words in Status.choices if value in counts]
 
 
 @dataclass(frozen=True)
@@ -178,37 +146,14 @@ class DecisionRow:
         return LOAD.state(self.status.latest.answers)
 
 
-class _Listed:
-    """Decisions of a list, without their answers and advice until these are shown: they stay the same while the revision's time of change does,
-    once the advice is whole.
-    """
-
-    def __init__(self, decisions: list[Decision]) -> None:
-        self.decisions = decisions
-        wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
-        runs = Run.objects.only("state", "progress_fraction", "revision").annotate(
-            revision_number=F("revision__number")
-        )
-        self.runs = runs.in_bulk([pk for pk in wanted if pk])
-
-    @property
-    def key(self) -> Hashable:
-        revisions = Revision.objects.filter(decision__in=self.decisions).shown().order_by("decision", "number")
-        return (
-            tuple(
-                (columns(decision), columns(decision.created_by), tuple(map(columns, decision.tags.all())))
-                for decision in self.decisions
-            ),
-            tuple(map(columns, revisions.defer("answers_json", "recommendation_json"))),
-            tuple((columns(run), run.revision_number) for run in self.runs.values()),  # type: ignore[attr-defined]
-        )
-
-    def rows(self) -> list[DecisionRow]:
-        summaries = summarize_statuses(self.decisions)
-        return [
-            _row(decision, summaries[decision.pk], self.runs.get(decision.last_run_id))  # type: ignore[attr-defined]
-            for decision in self.decisions
-        ]
+def _rows(decisions: list[Decision]) -> list[DecisionRow]:
+    wanted = [decision.last_run_id for decision in decisions]  # type: ignore[attr-defined]  # annotated
+    shown = Run.objects.only("state", "progress_fraction", "revision").annotate(revision_number=F("revision__number"))
+    runs = shown.in_bulk([pk for pk in wanted if pk])
+    summaries = summarize_statuses(decisions)
+    return [
+        _row(decision, summaries[decision.pk], runs.get(pk)) for decision, pk in zip(decisions, wanted, strict=True)
+    ]
 
 
 def _row(decision: Decision, status: StatusSummary, run: Run | None) -> DecisionRow:
@@ -221,17 +166,16 @@ def _row(decision: Decision, status: StatusSummary, run: Run | None) -> Decision
 @quick_page
 @require_safe
 def show_decision(request: MemberRequest, decision_id: UUID) -> HttpResponse:
+    options = load_run_options(request, decision_id)
+    # The plan of a live run depends on this machine.
+    key = key_of_decision(request.user, decision_id) if options == RunOptions() else None
+    if page := find_kept(request, DECISION_PAGE, key):
+        return page
     decision = find_decision(request, decision_id)
     state = look_up_state(request, decision, decision.latest())
-    options = load_run_options(request, decision)
-    if options != RunOptions():  # the plan of a live run depends on this machine
-        return render(request, DECISION_PAGE, context_of_state(state, options))
-    if page := find_kept(request, DECISION_PAGE, state.key):
-        return page
     context = context_of_state(state, options)
-    if state.advised.awaited:
-        return render(request, DECISION_PAGE, context)
-    return render_kept(request, DECISION_PAGE, state.key, context)
+    kept_under = None if state.advised.awaited else key
+    return render_kept(request, DECISION_PAGE, kept_under, lambda: key_of_decision(request.user, decision_id), context)
 
 
 @require_safe

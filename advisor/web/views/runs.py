@@ -53,7 +53,8 @@ from advisor.web.decision_page import plan_of
 from advisor.web.forms.questions import sentence_of
 from advisor.web.forms.run_options import RUN_LABELS, RunOptions
 from advisor.web.forms.typed_numbers import parse_number
-from advisor.web.kept_pages import columns, find_kept, render_kept
+from advisor.web.kept_pages import find_kept, render_kept
+from advisor.web.page_keys import key_of_run
 from advisor.web.refusals import refusal
 from advisor.web.responses import drawings, figures_by_chart, keep_drawings, views_of, wanted_csv
 from advisor.web.views.answers import QUEUE_IS_SILENT
@@ -74,13 +75,13 @@ UNTAKEN = timedelta(seconds=5)
 @quick_page
 @require_safe
 def show_run(request: MemberRequest, run_id: UUID) -> HttpResponse:
+    key = key_of_run(request.user, run_id)
+    if page := find_kept(request, RUN_PAGE, key):
+        return page
     run = find_run(request, run_id)
-    may_act = may_edit(request.user, run.workspace)
-    if run.state != State.SUCCEEDED:
-        return render(request, RUN_PAGE, _run_context(run, may_act))
-    rows = (run, run.revision, run.revision.decision, run.trace)
-    key = (*map(columns, rows), may_act)
-    return find_kept(request, RUN_PAGE, key) or render_kept(request, RUN_PAGE, key, _run_context(run, may_act))
+    context = _run_context(run, may_edit(request.user, run.workspace))
+    kept_under = key if run.state == State.SUCCEEDED else None
+    return render_kept(request, RUN_PAGE, kept_under, lambda: key_of_run(request.user, run_id), context)
 
 
 @quick_page
