@@ -1,7 +1,7 @@
 """The terms of `docs/glossary.md` that pages use, and their marks in the HTML of a page."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -63,6 +63,12 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(rf"(?<![\w./-])(?:{groups})(?![\w/]|\.\w)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=8192)
+def _has_terms(text: str) -> bool:
+    """Most texts of a page are on the page before as well."""
+    return _pattern().search(text) is not None
+
+
 def mark_terms(html: SafeString) -> SafeString:
     """The HTML with a link to the handbook at the first use of each term in each section; the link's description is the meaning."""
     meanings = dict(glossary())
@@ -82,7 +88,8 @@ def mark_terms(html: SafeString) -> SafeString:
     for place, part in enumerate(parts):
         name = _NAME.match(part) if place % 2 else None
         if name is None:
-            parts[place] = part if unmarked or place % 2 else _pattern().sub(mark, part)
+            if not unmarked and not place % 2 and _has_terms(part):
+                parts[place] = _pattern().sub(mark, part)
         elif UNMARKED.fullmatch(name[1]):
             unmarked += -1 if part.startswith("</") else 1
         elif name[1] == "section":
