@@ -66,7 +66,7 @@ def _median_ms(templates: Sequence[str], rounds: int, *, flips: bool, unknown: S
     return round(median(times), 3)
 
 
-def typing_figures() -> dict[str, float]:
+def typing_figures(keystrokes: int = KEYSTROKES, people: int = PEOPLE) -> dict[str, float]:
     """Of one person and of many who type at once; and the memory of the process that answers them, with the simulator loaded."""
     with tempfile.TemporaryDirectory(prefix="crossover-bench-") as folder:
         environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
@@ -76,8 +76,8 @@ def typing_figures() -> dict[str, float]:
             "CROSSOVER_MODE": "local",
             "DJANGO_SETTINGS_MODULE": "advisor.settings",
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.advice"],
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "benchmarks.advice", str(keystrokes), str(people)],
             cwd=Path(__file__).resolve().parents[1],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -90,7 +90,7 @@ def typing_figures() -> dict[str, float]:
     return figures
 
 
-def _measured() -> dict[str, float]:
+def _measured(keystrokes: int, people: int) -> dict[str, float]:
     from django.core.management import call_command
 
     from advisor.decisions.services.decisions import create_decision
@@ -100,9 +100,9 @@ def _measured() -> dict[str, float]:
     user, workspace = local_user_and_workspace()
     warm()
     decisions = [create_decision(workspace, user, {"template": name}) for name in TEMPLATES]
-    alone = [wait for decision in decisions for wait in _type(decision, KEYSTROKES)]
-    many = [create_decision(workspace, user, {"template": name}) for name in islice(cycle(TEMPLATES), PEOPLE)]
-    with ThreadPoolExecutor(PEOPLE) as pool:
+    alone = [wait for decision in decisions for wait in _type(decision, keystrokes)]
+    many = [create_decision(workspace, user, {"template": name}) for name in islice(cycle(TEMPLATES), people)]
+    with ThreadPoolExecutor(people) as pool:
         together = [
             wait for waits in pool.map(lambda one: _type(one, STROKES_TOGETHER, PAUSE_S), many) for wait in waits
         ]
@@ -166,4 +166,5 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    sys.stdout.write(json.dumps({name: round(value, 2) for name, value in _measured().items()}) + "\n")
+    figures = _measured(*map(int, sys.argv[1:] or (KEYSTROKES, PEOPLE)))
+    sys.stdout.write(json.dumps({name: round(value, 2) for name, value in figures.items()}) + "\n")

@@ -1,6 +1,7 @@
 """Flips as the evidence shows them: each is put through the advice, and held against brute force."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -43,7 +44,13 @@ FULL = {"speech_transcription", "agent_loops"}
 
 
 def flips_of(answers: Answers) -> tuple[Flip, ...]:
-    evaluation = Evaluation.from_answers(answers)
+    return flips_of_json(answers.model_dump_json())
+
+
+@cache
+def flips_of_json(answers: str) -> tuple[Flip, ...]:
+    """Searched once for all tests of the same answers."""
+    evaluation = Evaluation.from_answers(Answers.model_validate_json(answers))
     _, evidence = planned_evidence(evaluation)
     assert evidence is not None
     return simulated_flips(evaluation, evidence)

@@ -1,10 +1,12 @@
 """Runs commands in process, or as a process of their own."""
 
+import hashlib
 import io
 import json
+import os
+import pickle
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +25,38 @@ from simulator.experiment import Estimate
 from simulator.result import Result
 from simulator.scenario import Scenario
 from simulator.traces import Trace
+from tests.sites import shared_folder
 from tests.unit.reports import results
 
 Run = Callable[..., str]
 
 
-@cache
-def once(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which works out each of its values for the first that asks. Callbacks are no part of what is asked."""
-    values: dict[tuple[Any, ...], Any] = {}
+Once = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-    def known(*given: Any, **named: Any) -> Any:
-        asked = (*map(comparable, given), *((name, comparable(named[name])) for name in sorted(named)))
-        if asked not in values:
-            values[asked] = function(*given, **named)
-        return values[asked]
 
-    return known
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a function work out each of its values once, for all processes of the suite. Callbacks are no part of what is asked."""
+    folder = shared_folder(tmp_path_factory) / "worked-out"
+    folder.mkdir(exist_ok=True)
+
+    def worked_out_once(function: Callable[..., Any]) -> Callable[..., Any]:
+        def known(*given: Any, **named: Any) -> Any:
+            asked = [
+                function.__qualname__,
+                *map(comparable, given),
+                *((name, comparable(named[name])) for name in named),
+            ]
+            place = folder / hashlib.sha256(repr(asked).encode()).hexdigest()
+            if not place.exists():
+                part = place.with_suffix(f".{os.getpid()}")
+                part.write_bytes(pickle.dumps(function(*given, **named)))
+                part.rename(place)
+            return pickle.loads(place.read_bytes())  # noqa: S301  written above
+
+        return known
+
+    return worked_out_once
 
 
 def comparable(value: Any) -> Any:
@@ -49,16 +66,19 @@ def comparable(value: Any) -> Any:
         case Evaluation():
             return comparable(value.answers)
         case Trace():
-            return tuple(map(comparable, (value.arrivals_s, value.input_tokens, value.output_tokens, value.service_s)))
+            return [
+                comparable(each)
+                for each in (value.arrivals_s, value.input_tokens, value.output_tokens, value.service_s)
+            ]
         case np.ndarray():
-            return value.tobytes()
+            return hashlib.sha256(value.tobytes()).hexdigest()
         case _ if callable(value):
             return None
     return value
 
 
 @pytest.fixture(autouse=True)
-def _advise_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _advise_once(monkeypatch: pytest.MonkeyPatch, once: Once) -> None:
     """The commands are asked about the same answers again and again, and the advice takes seconds."""
     for command in (advise, export):
         monkeypatch.setattr(command, "advise", once(recommendation.advise))

@@ -15,11 +15,22 @@ from tests.unit.commands.conftest import Run
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def kernel() -> dict[str, float]:
+    return kernel_figures(millions=0.002)
+
+
+@pytest.fixture(scope="module")
+def advice() -> dict[str, float]:
+    return advice_figures(("form_classification",), rounds=1)
+
+
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "kernel_figures", lambda: kernel_figures(millions=0.002))
+def short(monkeypatch: pytest.MonkeyPatch, kernel: dict[str, float], advice: dict[str, float]) -> None:
+    """The figures of a short benchmark, which is run once."""
+    monkeypatch.setattr(bench, "kernel_figures", lambda: kernel)
     monkeypatch.setattr(bench, "scale_figures", lambda: scale_figures((1000, 2000)))
-    monkeypatch.setattr(bench, "advice_figures", lambda: advice_figures(("form_classification",), rounds=1))
+    monkeypatch.setattr(bench, "advice_figures", lambda: advice)
     monkeypatch.setattr(bench, "typing_figures", lambda: dict.fromkeys(bench.TYPED, 40.0) | {"memory_mb": 210.0})
 
 
@@ -64,8 +75,8 @@ def test_live_adds_its_workers_and_a_whole_run_and_full_the_other_kinds_of_worke
 
 
 def test_keystrokes_are_answered_by_the_real_page() -> None:
-    """Also those of twenty people at once."""
-    figures = typing_figures()
+    """Also those of several people at once."""
+    figures = typing_figures(keystrokes=1, people=4)
     assert set(figures) == {*bench.TYPED, "memory_mb"}
     assert 0 < figures["keystroke_ms"] <= figures["keystroke_p95_ms"]
     assert 0 < figures["together_answer_ms"] <= figures["together_settled_ms"]
@@ -84,10 +95,10 @@ def test_a_kernel_that_counts_wrong_is_a_failure(run: Run, monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("short")
 def test_the_kernel_is_compared_with_simpy_on_the_same_models(run_json: Callable[..., Any]) -> None:
-    kernel = run_json("bench")["kernel"]
+    figures = run_json("bench")["kernel"]
     for model in ("plain", "full_event_driven", "full_synchronous"):
-        assert kernel[f"{model}_over_simpy"] == pytest.approx(
-            kernel[f"{model}_jobs_per_s"] / kernel[f"simpy_{model}_jobs_per_s"]
+        assert figures[f"{model}_over_simpy"] == pytest.approx(
+            figures[f"{model}_jobs_per_s"] / figures[f"simpy_{model}_jobs_per_s"]
         )
 
 

@@ -20,7 +20,7 @@ from advisor.decisions.management.commands import simulate as simulate_command
 from advisor.decisions.management.workload import answers_in, read, workload_of
 from simulator.experiment import simulate
 from simulator.metastability import metastability
-from tests.unit.commands.conftest import Run, once
+from tests.unit.commands.conftest import Once, Run
 
 pytestmark = pytest.mark.slow
 
@@ -136,7 +136,7 @@ def test_the_plan_of_a_recording_meets_the_deadline_in_the_long_run_with_its_res
     ],
 )
 def test_simulate_with_a_trigger(
-    name: str, trigger: str, folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    name: str, trigger: str, folder: Path, run: Run, once: Once, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(simulate_command, "metastability", once(metastability))  # for both formats
     arguments = ("simulate", str(folder / name), "--trigger", trigger, "--replications", "2")

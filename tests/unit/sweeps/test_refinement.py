@@ -77,9 +77,15 @@ def fine() -> Grid:
     return Grid(answers, *axes, jobs=1_000, coarse_step=3)
 
 
-def test_a_refined_map_has_the_same_cells_as_the_whole_one_and_leaves_out_none_that_differs(fine: Grid) -> None:
+@pytest.fixture(scope="module")
+def refined(fine: Grid) -> SweepResult:
+    return sweep(fine)
+
+
+def test_a_refined_map_has_the_same_cells_as_the_whole_one_and_leaves_out_none_that_differs(
+    fine: Grid, refined: SweepResult
+) -> None:
     whole = sweep(build_grid(fine.answers, fine.x, fine.y, fine.jobs))
-    refined = sweep(fine)
     every = indexed_cells(whole)
     assert len(refined.cells) < len(every) == 49
     assert indexed_cells(refined).items() <= every.items()
@@ -87,9 +93,8 @@ def test_a_refined_map_has_the_same_cells_as_the_whole_one_and_leaves_out_none_t
     assert filled(refined) == {index: kind_of_estimate(cell) for index, cell in every.items()}
 
 
-def test_known_cells_are_not_simulated_again(fine: Grid) -> None:
-    known = indexed_cells(sweep(fine))
-    assert simulate_block(fine, CellBlock(0, 3, 0, 3), known) == []
+def test_known_cells_are_not_simulated_again(fine: Grid, refined: SweepResult) -> None:
+    assert simulate_block(fine, CellBlock(0, 3, 0, 3), indexed_cells(refined)) == []
 
 
 def test_an_open_cell_goes_by_its_share_and_a_growing_one_never_keeps_the_deadline() -> None:
