@@ -16,7 +16,15 @@ IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 WAITING = ("tests/live/", "tests/faults/")
 """Tests that wait for processes most of the time."""
-LONG = ("tests/faults/test_up_", "tests/theory/", "tests/unit/commands/test_every_workload.py", "tests/property/")
+LONG = (
+    "tests/faults/test_up_",
+    "tests/theory/",
+    "tests/unit/commands/test_every_workload.py",
+    "tests/unit/commands/test_bench.py",
+    "tests/web/test_access.py",
+    "tests/web/test_bundle.py",
+    "tests/property/",
+)
 """Few tests that take long: begun last, one of them would keep a single process busy."""
 IN_A_BROWSER = "tests/e2e/"
 """Last in their process: the browser keeps its thread's event loop for good."""
