@@ -29,8 +29,8 @@ from advisor.teams.services.audit import AuditSubject
 from advisor.teams.services.sessions import SESSION_BEGUN
 from advisor.web.compressed_parts import Part, SecretPart, response_of_parts
 
-KEPT_BYTES = 48 << 20
-"""Of all kept pages of a process. The page of a decision has some 250 kB."""
+KEPT_BYTES = 40 << 20
+"""Of all kept pages of a process. The page of a decision has some 350 kB."""
 TOKEN_PLACE, KEY_PLACE = (SafeString(secrets.token_hex(24)) for _ in range(2))
 """What a kept page has in the place of what differs each time. No one outside of this process knows them."""
 _PLACES = re.compile(f"({TOKEN_PLACE}|{KEY_PLACE})".encode())
