@@ -92,6 +92,8 @@ class Configuration(BaseSettings):
     """How long it waits, and how long a wrong attempt counts."""
     session_days: int = Field(default=14, ge=1, le=365)
     """How long a user stays signed in."""
+    session_idle_minutes: int | None = Field(default=None, ge=10, le=525_600)
+    """After how long without use a session ends; unset: after `session_days` alone."""
 
     external_url: str | None = None
     """Base URL of an OpenAI-compatible server that may answer live runs in the sample endpoint's place, as the official client takes it:

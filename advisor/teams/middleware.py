@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -18,7 +19,7 @@ from advisor.teams.access import first_workspace, workspaces_of
 from advisor.teams.links import OneTimeToken
 from advisor.teams.models import User, Workspace
 from advisor.teams.services.accounts import local_user_and_workspace
-from advisor.teams.services.sessions import is_noted, note_session
+from advisor.teams.services.sessions import is_idle, is_noted, note_session
 from advisor.teams.throttle import connection_address
 from core.units import DAY_S
 
@@ -174,12 +175,15 @@ def _workspace_of(request: HttpRequest) -> Workspace:
 
 
 class SessionNotes:
-    """Write after the page is made, and only for a page that looked up the user."""
+    """End a session that was idle for too long, before a page is made. Note its use afterwards, if the page looked up the user."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if is_idle(request):
+            log.info("A session of account %s ended: it was not used", request.session[SESSION_KEY])
+            request.session.flush()
         response = self.get_response(request)
         if not is_noted(request) and isinstance(request.user, User):
             try:

@@ -15,6 +15,8 @@ from simulator.recordings.understanding import fail
 BLOCK_BYTES = 4 << 20
 LONGEST_RECORD_BYTES = 64 << 20
 LONGEST_LINE_BYTES = 1 << 16
+LARGEST_UNPACKED_BYTES = 4 << 30
+"""Of a compressed file: a small one may unpack to any size."""
 SAMPLE_BYTES = 1 << 16
 _COMPRESSIONS: dict[bytes, tuple[str, Callable[[Any], Any]]] = {
     b"\x1f\x8b": ("gzip", gzip.open),
@@ -46,6 +48,7 @@ class RecordedText:
     def __init__(self, stream: BinaryIO) -> None:
         start = stream.read(8)
         self._stream: BinaryIO = cast(BinaryIO, _Rejoined(start, stream))
+        self._unpacked_bytes = 0
         self.compression = ""
         for magic, (name, opened) in _COMPRESSIONS.items():
             if start.startswith(magic):
@@ -114,6 +117,12 @@ class RecordedText:
             if not self.compression:
                 raise
             fail(None, f"the {self.compression} file is damaged or cut off: {error}")
+        self._unpacked_bytes += sum(map(len, parts))
+        if self.compression and self._unpacked_bytes > LARGEST_UNPACKED_BYTES:
+            fail(
+                None,
+                f"the {self.compression} file unpacks to more than {LARGEST_UNPACKED_BYTES >> 30} GB; cut out the busiest part",
+            )
         return b"".join(parts)
 
     def _utf8(self, data: bytes, first_line: int) -> bytes:

@@ -417,3 +417,13 @@ def test_a_viewer_is_offered_nothing_that_changes_something(
     assert "Simulate" not in page
     assert "Delete" not in page
     assert '<fieldset class="plain" disabled>' in page
+
+
+def test_a_refused_request_is_logged_without_its_address(
+    client: Client, hosted: Configuration, vera: User, decision: Decision, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.force_login(vera)
+    assert client.post(reverse("delete-decision", args=[decision.pk])).status_code == 403
+    [line] = [record.getMessage() for record in caplog.records if "Refused" in record.getMessage()]
+    assert line.startswith(f"Refused: POST delete-decision to account {vera.pk}: ")
+    assert str(decision.pk) not in line

@@ -11,11 +11,12 @@ from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
+from advisor.configuration import Configuration
 from advisor.teams import middleware
 from advisor.teams.models import SignedInSession, User
-from advisor.teams.services.sessions import sessions_of
+from advisor.teams.services.sessions import SESSION_SEEN, sessions_of
 from tests.web.conftest import RIGHT
 from tests.web.test_sign_in import PER_ACCOUNT, WRONG, sign_in
 
@@ -245,3 +246,25 @@ def test_deactivating_an_account_ends_its_sessions_at_once_and_for_good(
     User.objects.filter(pk=dora.pk).update(is_active=True)
     assert laptop.get(reverse("account")).status_code == 302
     assert admin.get(reverse("account")).status_code == 200
+
+
+@pytest.mark.parametrize(("minutes", "ends"), [(60, True), (180, False), (None, False)])
+def test_a_session_that_is_not_used_ends_after_the_configured_time(
+    laptop: Client, hosted: Configuration, settings: Settings, minutes: int | None, ends: bool
+) -> None:
+    settings.CONFIGURATION = hosted.model_copy(update={"session_idle_minutes": minutes})
+    session = laptop.session
+    session[SESSION_SEEN] = (session.session_key, (timezone.now() - timedelta(hours=2)).timestamp())
+    session.save()
+    assert is_signed_in(laptop) is not ends
+    assert Session.objects.filter(pk=session.session_key).exists() is not ends, "it could be used again"
+
+
+def test_a_session_in_use_goes_on(laptop: Client, hosted: Configuration, settings: Settings) -> None:
+    settings.CONFIGURATION = hosted.model_copy(update={"session_idle_minutes": 60})
+    session = laptop.session
+    session[SESSION_SEEN] = (session.session_key, (timezone.now() - timedelta(minutes=40)).timestamp())
+    session.save()
+    assert is_signed_in(laptop)
+    _, seen = laptop.session[SESSION_SEEN]
+    assert timezone.now().timestamp() - seen < 60

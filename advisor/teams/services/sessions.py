@@ -42,6 +42,15 @@ def is_noted(request: HttpRequest) -> bool:
     return bool(key == session.session_key and timezone.now().timestamp() - seen < SESSION_SEEN_EVERY.total_seconds())
 
 
+def is_idle(request: HttpRequest) -> bool:
+    """Whether the session has not been used for longer than is configured."""
+    most_minutes = settings.CONFIGURATION.session_idle_minutes
+    if most_minutes is None or SESSION_KEY not in request.session:
+        return False
+    _, seen = request.session.get(SESSION_SEEN, ("", 0.0))
+    return bool(timezone.now().timestamp() - seen > 60 * most_minutes)
+
+
 def note_session(request: HttpRequest, user: User) -> None:
     """Note where the session is used; do nothing if it has been ended in the meantime."""
     session, now = request.session, timezone.now()

@@ -1,8 +1,10 @@
 """Recordings as people have them: what is read of each, and what is asked or refused. Nothing is read as something else."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -512,3 +514,16 @@ def test_requests_that_failed_arrive_and_take_the_time_and_tokens_of_others() ->
 def test_a_failed_request_that_is_logged_at_its_end_begins_before_it_by_its_own_duration() -> None:
     text = rows("end_time,duration_s,status", "100,1,200", "130,30,500", "131,1,200")
     assert read(text, unit="s").trace.arrivals_s.tolist() == [0, 1, 31]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_small_file_that_unpacks_to_too_much_is_refused(
+    compress: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = b"time,note\n" + b"".join(b"%d,%s\n" % (second, b"x" * 1000) for second in range(6000))
+    assert len(compress(file)) < len(file) / 50
+    assert read(compress(file)).trace.requests == 6000
+    monkeypatch.setattr("simulator.recordings.text.LARGEST_UNPACKED_BYTES", 5 << 20)
+    with pytest.raises(TraceError, match="file unpacks to more than"):
+        read(compress(file))
+    assert read(file).trace.requests == 6000
