@@ -13,7 +13,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 
 from django.conf import settings
 from django.contrib.messages import get_messages
@@ -29,8 +29,8 @@ from advisor.teams.services.audit import AuditSubject
 from advisor.teams.services.sessions import SESSION_BEGUN
 from advisor.web.compressed_parts import Part, SecretPart, response_of_parts
 
-KEPT_BYTES = 40 << 20
-"""Of all kept pages of a process. The page of a decision has some 350 kB."""
+KEPT_BYTES = 16 << 20
+"""Of all kept pages of a process. The page of a decision has some 40 kB, compressed."""
 TOKEN_PLACE, KEY_PLACE = (SafeString(secrets.token_hex(24)) for _ in range(2))
 """What a kept page has in the place of what differs each time. No one outside of this process knows them."""
 _PLACES = re.compile(f"({TOKEN_PLACE}|{KEY_PLACE})".encode())
@@ -61,22 +61,22 @@ class Reader:
 
 
 class KeptPages:
-    """The parts of pages between the places; the least recently shown ones are dropped."""
+    """The parts of pages and the places between them; the least recently shown pages are dropped."""
 
     def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
         self.most_bytes = most_bytes
-        self._pages: OrderedDict[Hashable, list[Part]] = OrderedDict()
+        self._pages: OrderedDict[Hashable, list[Part | bytes]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def find(self, key: Hashable) -> list[Part] | None:
+    def find(self, key: Hashable) -> list[Part | bytes] | None:
         with self._lock:
             if key in self._pages:
                 self._pages.move_to_end(key)
                 return self._pages[key]
         return None
 
-    def keep(self, key: Hashable, parts: list[Part]) -> None:
+    def keep(self, key: Hashable, parts: list[Part | bytes]) -> None:
         with self._lock:
             self._forget(key)
             self._pages[key] = parts
@@ -88,8 +88,8 @@ class KeptPages:
         self._bytes -= _size(self._pages.pop(key, []))
 
 
-def _size(parts: Iterable[Part]) -> int:
-    return sum(len(part.plain) + len(part.deflated) for part in parts)
+def _size(parts: Iterable[Part | bytes]) -> int:
+    return sum(len(part.deflated) for part in parts if isinstance(part, Part))
 
 
 PAGES = KeptPages()
@@ -142,7 +142,8 @@ def render_kept(
     except QueryWhileKept as defect:
         warnings.warn(defect, stacklevel=1)
         return render(request, template, context)
-    parts = [Part(part) for part in _PLACES.split(page.encode())]
+    texts = _PLACES.split(page.encode())
+    parts: list[Part | bytes] = [text if place % 2 else Part(text) for place, text in enumerate(texts)]
     PAGES.keep((template, reader, key), parts)
     return _filled(request, parts)
 
@@ -153,10 +154,10 @@ def _reader(request: MemberRequest, has_query: bool) -> Reader:
     return Reader(user.is_superuser, user.has_usable_password(), has_session, request.path, query)
 
 
-def _filled(request: MemberRequest, parts: Iterable[Part]) -> HttpResponse:
+def _filled(request: MemberRequest, parts: Iterable[Part | bytes]) -> HttpResponse:
     varying = {TOKEN_PLACE.encode(): get_token(request), KEY_PLACE.encode(): uuid.uuid4().hex}
     places = {place: SecretPart(text.encode()) for place, text in varying.items()}
-    return response_of_parts(request, (places.get(part.plain, part) for part in parts))
+    return response_of_parts(request, (part if isinstance(part, Part) else places[part] for part in parts))
 
 
 def keep_body(request: HttpRequest, key: Hashable, make: Callable[[], str], content_type: str) -> HttpResponse:
@@ -169,7 +170,7 @@ def keep_part(key: Hashable, make: Callable[[], str]) -> Part:
     if parts is None:
         parts = [Part(make().encode())]
         PAGES.keep(key, parts)
-    return parts[0]
+    return cast("Part", parts[0])
 
 
 class QueryWhileKept(UserWarning):

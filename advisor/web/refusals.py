@@ -75,9 +75,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     sentences = [str(exception)] if str(exception) else []
-    page = (
-        request.resolver_match.view_name if request.resolver_match else "a page"
-    )  # addresses may have secrets in them
+    # The address itself may have a secret in it.
+    page = request.resolver_match.view_name if request.resolver_match else "a page"
     account = getattr(getattr(request, "user", None), "pk", None)
     log.warning("Refused: %s %s to account %s: %s", request.method, page, account, exception)
     if not isinstance(exception, NotAdmitted):
