@@ -159,16 +159,13 @@ class AnswersEdit:
         return render(self.request, "decisions/show.html", context | {"conflict": str(error)}, status=409)
 
     def _page(self, context: Mapping[str, Any], status: int = 422) -> HttpResponse:
-        context = {**context, "is_created": self.is_created}
-        if not self.request.htmx:
-            response = render(self.request, "decisions/show.html", context, status=status)
-        elif (
-            context["awaited"] == "simulating"
-        ):  # the reasons and the plan follow soon: those on the page stay until then
-            response = render(self.request, "decisions/_saved.html", context | {"shows": OLDER}, status=status)
+        # The reasons and the plan that are simulated follow soon: those on the page stay until then.
+        keeps_older = self.request.htmx and context["awaited"] == "simulating"
+        context = {**context, "is_created": self.is_created} | ({"shows": OLDER} if keeps_older else {})
+        template = "decisions/_saved.html" if self.request.htmx else "decisions/show.html"
+        response = render(self.request, template, context, status=status)
+        if keeps_older:
             response = retarget(response, "#stale")
-        else:
-            response = render(self.request, "decisions/_saved.html", context, status=status)
         return replace_url(response, reverse("decision", args=[self.decision.pk])) if self.is_created else response
 
 
