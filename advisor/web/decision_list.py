@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import AutoField, Count, F, OuterRef, Q, QuerySet, Subquery, UUIDField, Window
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
 
 from advisor.decisions.models import Decision, Revision, Run, Status, Tag
 from advisor.decisions.models.decision import DecisionQuerySet
@@ -17,7 +17,7 @@ from advisor.web.access import parse_id
 from advisor.web.forms.questions import choice_reason, sentence_of
 from advisor.web.kept_pages import PageKey
 from advisor.web.page_keys import LARGE_TEXTS, columns, number_of
-from advisor.web.prepared_queries import Given, PreparedQuery, Rows
+from advisor.web.prepared_queries import Given, PreparedQuery, Rows, given_id, given_user
 
 DECISIONS_PER_PAGE = 20
 STYLES_SHOWN = (*wording.STYLES.items(), ("neither", "Not feasible"))
@@ -66,17 +66,13 @@ def tag_names(shown: DecisionQuerySet) -> "QuerySet[Tag, tuple[str]]":
     return Tag.objects.filter(decision__in=shown).order_by("name").values_list("name").distinct()
 
 
-def _id(place: int = 0) -> Given:
-    return Given(place, UUIDField())
-
-
 def _every() -> DecisionQuerySet:
-    return Decision.objects.filter(workspace=_id())
+    return Decision.objects.filter(workspace=given_id())
 
 
 _WORKSPACES = PreparedQuery(
     lambda: (
-        Workspace.objects.filter(memberships__user=Given(0, AutoField()))
+        Workspace.objects.filter(memberships__user=given_user(0))
         .order_by("memberships__created_at", "memberships__id")
         .values_list(
             "memberships__role",
@@ -94,10 +90,10 @@ _COUNTS = PreparedQuery(
         .values_list("archived", "own")
     )
 )
-_STATUSES = PreparedQuery(lambda: statuses_of(_id()).order_by("status"))
+_STATUSES = PreparedQuery(lambda: statuses_of(given_id()).order_by("status"))
 _TAG_NAMES = PreparedQuery(lambda: tag_names(_every().filter(archived_at__isnull=True)))
 _ARCHIVED_TAG_NAMES = PreparedQuery(lambda: tag_names(_every().filter(archived_at__isnull=False)))
-_ON_PAGE: list[Any] = [_id(place) for place in range(DECISIONS_PER_PAGE)]
+_ON_PAGE: list[Any] = [given_id(place) for place in range(DECISIONS_PER_PAGE)]
 _TAGS = PreparedQuery(
     lambda: (
         Tag.objects.filter(decision__pk__in=_ON_PAGE).order_by("decision", "name").values_list("decision_id", "name")

@@ -1,9 +1,8 @@
 """What the page of a decision shows: its questionnaire, its advice, its last run, and the plan of a live run."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
@@ -13,14 +12,14 @@ from advisor.advice.contract import Recommendation
 from advisor.advice.library_overrides import Library
 from advisor.advice.rule_inputs import rule_inputs
 from advisor.decisions.external_endpoint import allowed_endpoint
-from advisor.decisions.models import Decision, Direction, Revision, Run, Status, Step, Tag, Trace
-from advisor.decisions.services.decisions import StatusSummary, summarize_status
+from advisor.decisions.models import Decision, Direction, Revision, Run, Status
+from advisor.decisions.services.decisions import summarize_status
 from advisor.decisions.services.library import library_of
 from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.revisions import steps_of
 from advisor.decisions.services.run_verdicts import verdict_of_run
 from advisor.decisions.services.runs import plan_run, runs_left
-from advisor.decisions.services.simulated_advice import THREADS, Advised, Awaited, advise_revision
+from advisor.decisions.services.simulated_advice import THREADS, Awaited, advise_revision
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
@@ -70,75 +69,27 @@ def decision_context(
     problems: Iterable[Problem] = (),
     own: Library | None = None,
     run_options: RunOptions | None = None,
+    *,
+    is_page: bool | None = None,
 ) -> dict[str, Any]:
     """The page; if a post was refused, with what was posted, what is wrong with it, and the last valid advice.
 
     Pass `own`, the workspace's library, to avoid a second query; and `run_options` if the run options differ from those of the request.
+    Unless `is_page`, which a request of htmx is not by itself, the plan of a live run stays as it is, and tags and comments, which a fragment
+    seldom shows, are looked up where they are shown.
     """
-    is_page = not request.htmx  # a fragment leaves the plan of a live run unchanged
-    state = look_up_state(request, decision, revision, own, is_page=is_page)
-    return context_of_state(
-        state, run_options or load_run_options(request, decision.pk), post, problems, is_page=is_page
-    )
-
-
-@dataclass
-class DecisionState:
-    """All that the page of a decision looks up."""
-
-    decision: Decision
-    revision: Revision
-    own: Library
-    trace: Trace | None
-    last_run: Run | None
-    may_edit: bool
-    status: StatusSummary
-    undo: Step | None
-    redo: Step | None
-    tags: Iterable[Tag]
-    comments: int | Callable[[], int]
-    """For a fragment, which seldom shows them, tags and comments are looked up where they are shown."""
-
-    @cached_property
-    def advised(self) -> Advised:
-        return advise_revision(self.revision, 0.0 if THREADS.is_busy else SAVE_PATIENCE_S)
-
-
-def look_up_state(
-    request: MemberRequest, decision: Decision, revision: Revision, own: Library | None = None, *, is_page: bool = True
-) -> DecisionState:
+    is_page = not request.htmx if is_page is None else is_page
+    run_options = run_options or load_run_options(request, decision.pk)
+    own = own or library_of(decision.workspace)
     runs = Run.objects.as_advised().select_related("revision").only("state", "revision__number")
     last_run = runs.filter(revision__decision=decision).order_by("created_at").last()
     steps = steps_of(decision)
-    return DecisionState(
-        decision,
-        revision,
-        own or library_of(decision.workspace),
-        recording_of(revision),
-        last_run,
-        may_edit(request.user, decision.workspace),
-        summarize_status(decision, revision),
-        steps.get(Direction.UNDO),
-        steps.get(Direction.REDO),
-        tuple(decision.tags.all()) if is_page else decision.tags.all(),
-        decision.comments.count() if is_page else decision.comments.count,
-    )
-
-
-def context_of_state(
-    state: DecisionState,
-    run_options: RunOptions,
-    post: QueryDict | None = None,
-    problems: Iterable[Problem] = (),
-    *,
-    is_page: bool = True,
-) -> dict[str, Any]:
     problems = tuple(problems)
     errors = errors_by_field(problems)
-    decision, revision, advised = state.decision, state.revision, state.advised
-    answers, last_run = revision.answers, state.last_run
+    advised = advise_revision(revision, 0.0 if THREADS.is_busy else SAVE_PATIENCE_S)
+    answers = revision.answers
     is_of_latest = last_run is not None and last_run.revision_id == revision.pk
-    groups = groups_of(answers, post, problems, advised.recommendation, state.own)
+    groups = groups_of(answers, post, problems, advised.recommendation, own)
     return {
         "decision": decision,
         "version_in_page": version_in_page(revision),
@@ -152,16 +103,16 @@ def context_of_state(
         "problems": problems,
         "faults": [path for path in errors if path],
         "only_contradictions": all(problem.others for problem in problems),
-        "trace": state.trace,
-        "may_edit": state.may_edit,
-        "status_summary": state.status,
+        "trace": recording_of(revision),
+        "may_edit": may_edit(request.user, decision.workspace),
+        "status_summary": summarize_status(decision, revision),
         "statuses": Status.choices,
-        "tags": state.tags,
-        "comments": state.comments,
+        "tags": tuple(decision.tags.all()) if is_page else decision.tags.all(),
+        "comments": decision.comments.count() if is_page else decision.comments.count,
         "last_run": last_run,
         "run_verdict": verdict_of_run(last_run, advised.recommendation if is_of_latest else None),
-        "undo": state.undo,
-        "redo": state.redo,
+        "undo": steps.get(Direction.UNDO),
+        "redo": steps.get(Direction.REDO),
         "stale": bool(problems),
         "rule_inputs": SimpleLazyObject(
             lambda: rule_inputs(revision.evaluation, [reason.rule for reason in advised.recommendation.reasons])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import AutoField, Count, Model, OuterRef, QuerySet, Subquery, UUIDField
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import SHA256
 
 from advisor.decisions.models import Comment, Decision, LibraryEntry, Revision, Run, Step, Tag, Trace
@@ -17,7 +17,7 @@ from advisor.teams.access import EDITORS
 from advisor.teams.models import User, Workspace
 from advisor.teams.services.audit import AuditSubject
 from advisor.web.kept_pages import PageKey
-from advisor.web.prepared_queries import Given, PreparedQuery
+from advisor.web.prepared_queries import PreparedQuery, given_id, given_user
 
 LARGE_TEXTS = ("answers_json", "recommendation_json")
 
@@ -34,21 +34,13 @@ def columns(model: type[Model], path: str = "", but: Sequence[str] = ()) -> list
     return [f"{path}{name}" for name in names if name not in but]
 
 
-def _id(place: int = 0) -> Given:
-    return Given(place, UUIDField())
-
-
-def _user(place: int = 1) -> Given:
-    return Given(place, AutoField())
-
-
 def number_of(rows: "QuerySet[Any]", within: str) -> Subquery:
     return Subquery(rows.order_by().values(within).annotate(number=Count("pk")).values("number"))
 
 
 _RUN = PreparedQuery(
     lambda: (
-        Run.objects.filter(pk=_id(), workspace__memberships__user=_user())
+        Run.objects.filter(pk=given_id(), workspace__memberships__user=given_user(1))
         .order_by()
         .values_list(
             "workspace__memberships__role",
@@ -70,7 +62,7 @@ def key_of_run(user: User, run_id: UUID) -> PageKey | None:
 
 _REVISIONS = PreparedQuery(
     lambda: (
-        Revision.objects.filter(decision=_id(), decision__workspace__memberships__user=_user())
+        Revision.objects.filter(decision=given_id(), decision__workspace__memberships__user=given_user(1))
         .shown()
         .order_by("number")
         .values_list(
@@ -90,15 +82,17 @@ _REVISIONS = PreparedQuery(
 _LAST_RUN = PreparedQuery(
     lambda: (
         Run.objects.as_advised()
-        .filter(revision__decision=_id())
+        .filter(revision__decision=given_id())
         .order_by("-created_at")
         .values_list("pk", "state", "revision_id", "revision__number")[:1]
     )
 )
-_STEPS = PreparedQuery(lambda: newest_steps(_id()).order_by("pk").values_list(*columns(Step, but=["answers_json"])))
-_TAGS = PreparedQuery(lambda: Tag.objects.filter(decision=_id()).order_by("name").values_list("name"))
+_STEPS = PreparedQuery(
+    lambda: newest_steps(given_id()).order_by("pk").values_list(*columns(Step, but=["answers_json"]))
+)
+_TAGS = PreparedQuery(lambda: Tag.objects.filter(decision=given_id()).order_by("name").values_list("name"))
 _LIBRARY = PreparedQuery(
-    lambda: LibraryEntry.objects.filter(workspace__decisions=_id()).values_list(*columns(LibraryEntry))
+    lambda: LibraryEntry.objects.filter(workspace__decisions=given_id()).values_list(*columns(LibraryEntry))
 )
 
 

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db import connection
-from django.db.models import Expression, Field, QuerySet
+from django.db.models import AutoField, Expression, Field, QuerySet, UUIDField
 
 Rows = tuple[tuple[Any, ...], ...]
 
@@ -19,6 +19,14 @@ class Given(Expression):
 
     def as_sql(self, compiler: object, connection: object) -> tuple[str, tuple[Any]]:
         return "%s", (self,)
+
+
+def given_id(place: int = 0) -> Given:
+    return Given(place, UUIDField())
+
+
+def given_user(place: int) -> Given:
+    return Given(place, AutoField())
 
 
 class PreparedQuery:

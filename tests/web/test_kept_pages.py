@@ -291,15 +291,15 @@ def test_what_changed_while_a_page_was_made_is_not_kept_under_the_state_before(
 ) -> None:
     """A page that shows the second state must not be shown when the first one is back."""
     set_tags(decision, alice, "tag-one")
-    original = views.look_up_state
+    original = views.decision_context
 
     def change_first(*given: Any, **named: Any) -> Any:
         set_tags(decision, alice, "tag-two")
         return original(*given, **named)
 
-    monkeypatch.setattr(views, "look_up_state", change_first)
+    monkeypatch.setattr(views, "decision_context", change_first)
     assert "tag-two" in looked_at()["decision"]
-    monkeypatch.setattr(views, "look_up_state", original)
+    monkeypatch.setattr(views, "decision_context", original)
     set_tags(decision, alice, "tag-one")
     again = looked_at()["decision"]
     assert "tag-one" in again and "tag-two" not in again

@@ -51,14 +51,7 @@ from advisor.web.decision_list import (
     tag_names,
     with_last_run,
 )
-from advisor.web.decision_page import (
-    FORMULAS,
-    OLDER,
-    context_of_state,
-    decision_context,
-    look_up_state,
-    version_of,
-)
+from advisor.web.decision_page import FORMULAS, OLDER, decision_context, version_of
 from advisor.web.forms.questions import choice_reason, first_sentence, sentence_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
 from advisor.web.kept_pages import PageKey, find_kept, render_kept
@@ -172,9 +165,8 @@ def show_decision(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     if page := find_kept(request, DECISION_PAGE, key):
         return page
     decision = find_decision(request, decision_id)
-    state = look_up_state(request, decision, decision.latest())
-    context = context_of_state(state, options)
-    kept_under = None if state.advised.awaited else key
+    context = decision_context(request, decision, decision.latest(), run_options=options, is_page=True)
+    kept_under = None if context["awaited"] else key
     return render_kept(request, DECISION_PAGE, kept_under, lambda: key_of_decision(request.user, decision_id), context)
 
 
