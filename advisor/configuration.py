@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from uuid import UUID
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -27,6 +27,9 @@ LEAST_KEY = 8
 LEAST_SECRET_KEY, LEAST_DISTINCT = 50, 5
 """Characters, and different ones, as Django's own check of a deployment asks for."""
 PREFIX = "CROSSOVER_"
+EMAIL_PORTS = {"smtps": 465, "smtp+tls": 587, "smtp": 25}
+"""By scheme: TLS from the beginning, STARTTLS, and neither."""
+EMAIL_ADDRESS = re.compile(r"(?:[^<>@\s][^<>@\r\n]* <)?[^<>@\s]+@[\w-]+(?:\.[\w-]+)+>?")
 BROKER_NAME = re.compile(r"[\w.-]{1,40}", re.ASCII)
 
 
@@ -34,8 +37,16 @@ class Misconfigured(Exception):
     """What the environment sets is wrong: a line for each variable, with its name and without its value."""
 
 
+class MailServer(NamedTuple):
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str
+
+
 class Configuration(BaseSettings):
-    """Every variable, with its default. `REDIS_URL` and `DATABASE_URL` go by their usual names, the rest begin with `CROSSOVER_`."""
+    """Every variable, with its default. `REDIS_URL`, `DATABASE_URL` and `EMAIL_URL` go by their usual names, the rest begin with `CROSSOVER_`."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, populate_by_name=True, hide_input_in_errors=True, env_ignore_empty=True
@@ -66,6 +77,11 @@ class Configuration(BaseSettings):
     redis_url: str | None = Field(default=None, validation_alias="REDIS_URL")
     metrics_token: str | None = Field(default=None, min_length=16)
     """Lets a scraper read `/metrics` without signing in, as `Authorization: Bearer …`."""
+
+    email_from: str | None = Field(default=None, max_length=320)
+    """Who sends: `crossover@company.example`, or `Crossover <crossover@company.example>`."""
+    email_url: SecretStr | None = Field(default=None, validation_alias="EMAIL_URL")
+    """Of the mail server, in hosted mode: `smtps://user:password@host`, `smtp+tls://…` with STARTTLS, or `smtp://host` without TLS and password."""
 
     oidc_client_id: str | None = Field(default=None, min_length=1, max_length=200)
     oidc_client_secret: SecretStr | None = None
@@ -125,6 +141,28 @@ class Configuration(BaseSettings):
     def roles_of_groups(self) -> Sequence[tuple[str, UUID, str]]:
         """Group, workspace and role."""
         return [] if self.oidc_groups is None else _roles_of_groups(self.oidc_groups)
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        return None if self.local or self.email_url is None else _mail_server(self.email_url.get_secret_value())
+
+    @field_validator("email_from")
+    @classmethod
+    def _a_sender(cls, value: str | None) -> str | None:
+        if value is not None and not (EMAIL_ADDRESS.fullmatch(value.strip()) and ("<" in value) == (">" in value)):
+            raise ValueError(
+                "should be an address like crossover@company.example, or Crossover <crossover@company.example>"
+            )
+        return value and value.strip()
+
+    @field_validator("email_url")
+    @classmethod
+    def _a_mail_server(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None:
+            _mail_server(value.get_secret_value())
+            if "email_from" in info.data and info.data["email_from"] is None:
+                raise ValueError("needs CROSSOVER_EMAIL_FROM, too: the address that sends")
+        return value
 
     @field_validator("oidc_issuer")
     @classmethod
@@ -335,6 +373,31 @@ def _named_urls(text: str) -> dict[str, str]:
             raise ValueError("should be NAME=URL separated by spaces, like production=redis://10.0.0.7:6379/0")
         urls[name] = url
     return urls
+
+
+def _mail_server(url: str) -> MailServer:
+    """Raise ValueError, without the URL: it may hold a password."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        raise ValueError("should be an address like smtps://user:password@mail.example:465") from None
+    if parts.scheme not in EMAIL_PORTS or not parts.hostname or not url.isprintable():
+        raise ValueError(
+            "should begin with smtps:// (TLS), smtp+tls:// (STARTTLS) or smtp://, like smtps://user:password@mail.example:465"
+        )
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(
+            "should hold nothing after the host and the port; write @, / and : of a password as %40, %2F and %3A"
+        )
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("should have both a user and a password, or neither")
+    if parts.scheme == "smtp" and parts.password is not None and not _is_loopback(parts.hostname):
+        raise ValueError(
+            "should begin with smtps:// or smtp+tls://: it has a password, which smtp:// sends in the clear"
+        )
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailServer(parts.scheme, parts.hostname, port or EMAIL_PORTS[parts.scheme], user, password)
 
 
 def _roles_of_groups(text: str) -> list[tuple[str, UUID, str]]:

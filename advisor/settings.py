@@ -122,6 +122,18 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+PASSWORD_RESET_TIMEOUT = 3600  # seconds for which a link that was asked for by email holds
+
+MAIL_PATIENCE_S = 5
+"""How long a page waits for each answer of the mail server."""
+
+if _MAIL := CONFIGURATION.mail_server:
+    EMAIL_HOST, EMAIL_PORT = _MAIL.host, _MAIL.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _MAIL.scheme == "smtps", _MAIL.scheme == "smtp+tls"
+    DEFAULT_FROM_EMAIL = SERVER_EMAIL = CONFIGURATION.email_from
+EMAIL_TIMEOUT = MAIL_PATIENCE_S
+
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 
 # django-axes throttles sign-in; how it counts is `advisor.teams.throttle`.

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from advisor.teams.forms import AdminSignInForm
 from advisor.teams.links import absolute_link
+from advisor.teams.mail import mail_reset_link
 from advisor.teams.models import Membership, PasswordReset, User, Workspace
 from advisor.teams.services.accounts import make_reset, resettable_by
 from advisor.teams.services.sessions import end_other_sessions
@@ -45,7 +46,11 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
             return None
         link = absolute_link(request, reverse("open-password-reset", args=[make_reset(account, user)]))
         self.log_change(request, account, "Made a link to set a new password")
-        response = render(request, "accounts/reset_link.html", {"link": link, "account": account})
+        response = render(
+            request,
+            "accounts/reset_link.html",
+            {"link": link, "account": account, "sent": mail_reset_link(account, link)},
+        )
         response["Cache-Control"] = "no-store"
         return response
 

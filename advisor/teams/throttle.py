@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
+from advisor.teams.links import digest_of
 from advisor.teams.models import User
 from core.numbers import count
 
@@ -125,6 +126,19 @@ def check_throttle(request: HttpRequest) -> None:
     if wait_s:
         log.warning("Link refused for %d s after too many attempts: address %s", wait_s, client_address(request))
         raise TooManyAttempts(wait_s)
+
+
+def count_request_for_link(request: HttpRequest, email: str) -> None:
+    """Count that a link was asked for, as a wrong password is counted, whether or not there is such an account.
+
+    Raise TooManyAttempts if too many were asked for this address, or from this connection's.
+    """
+    name = f"link for {digest_of(email.casefold())[:32]}"  # no account's: a name has no spaces
+    wait_s = seconds_to_wait(name, client_address(request))
+    if wait_s:
+        log.warning("Email refused for %d s after too many attempts: address %s", wait_s, client_address(request))
+        raise TooManyAttempts(wait_s)
+    count_attempt(request, name)
 
 
 def wait_of(request: HttpRequest) -> int:

@@ -86,7 +86,9 @@ CHANGE_ACTIONS = {
     "make-password-reset": "made a link to reset a password",
     "revoke-password-reset": "revoked a link to reset a password",
     "password-reset": "reset the password",
+    "choose-forgotten-password": "reset the password",
     "change-password": "changed the password",
+    "confirm-email": "changed the email address",
     "end-other-sessions": "ended sessions",
     "end-session": "ended a session",
     "first-administrator": "became the first administrator",
@@ -103,7 +105,7 @@ CHANGE_ACTIONS = {
 TYPING = ("save-answers", "undo-answers", "redo-answers")
 """One request a keystroke; the revisions say what was changed. Again within an hour, it is not recorded again."""
 
-ADDRESS_WITH_SECRET = ("shared", "shared-picture", "first-administrator")
+ADDRESS_WITH_SECRET = ("shared", "shared-picture", "first-administrator", "confirm-email")
 
 
 class AuditTrail:

@@ -12,6 +12,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from advisor.decisions.errors import StaleStatus, StaleVersion, TooManyTasks, UploadTooLarge
 from advisor.decisions.jobs import count_refusal
+from advisor.teams.mail import MailFailed
 from advisor.teams.middleware import NotAdmitted
 from advisor.teams.throttle import TooManyAttempts, wait_sentence
 from advisor.web.forms.questions import sentence_of
@@ -43,6 +44,10 @@ ADVICE = {
 }
 BUSY_RETRY_AFTER_S = 5
 CANNOT_BE_STORED = "A value is too long or too large, or holds a character that cannot be stored."
+MAIL_FAILED = "The mail server did not answer, or did not take the email. Nothing was changed."
+MAIL_ADVICE = (
+    "Try again later. For a new password, an owner of your workspace or an administrator can make a link meanwhile."
+)
 ATTEMPTS_ADVICE = "A link that works keeps working; try it again then."
 
 
@@ -121,6 +126,10 @@ class Refusals:
             case TooManyAttempts():
                 count_refusal("too_many_attempts")
                 return refusal(request, 429, [wait_sentence(error.wait_s)], error.wait_s, advice=ATTEMPTS_ADVICE)
+            case MailFailed():
+                return refusal(
+                    request, 503, [MAIL_FAILED], heading="No email can be sent at the moment", advice=MAIL_ADVICE
+                )
             case DataError():  # of the admin's own pages; forms and use cases check before they ask the database
                 log.warning("The database refused a value at %s: %s", request.path, error)
                 return refusal(request, 422, [CANNOT_BE_STORED])

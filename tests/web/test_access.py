@@ -120,7 +120,11 @@ TABLE: dict[str, Row] = {
     "revoke-password-reset": Row("POST", (LOGIN, 302, 403, 403, 404, 302)),
     "open-password-reset": Row("GET", (302, 302, 302, 302, 302, 302)),
     "password-reset": Row("GET", (404, 404, 404, 404, 404, 404)),
+    "forgotten-password": Row("GET", (404, 404, 404, 404, 404, 404)),
+    "choose-forgotten-password": Row("GET", (404, 404, 404, 404, 404, 404)),
     "account": Row("GET", (LOGIN, 200, 200, 200, 200, 200)),
+    "change-email": Row("GET", (LOGIN, 404, 404, 404, 404, 404)),
+    "confirm-email": Row("GET", (LOGIN, 404, 404, 404, 404, 404)),
     "change-password": Row("GET", (LOGIN, 200, 200, 200, 200, 200)),
     "end-other-sessions": Row("POST", (LOGIN, 302, 302, 302, 302, 302)),
     "end-session": Row("POST", (LOGIN, 302, 404, 404, 404, 404)),
@@ -144,6 +148,13 @@ TABLE: dict[str, Row] = {
     "server:serving": Row("GET", (200, 200, 200, 200, 200, 200)),
     "server:metrics": Row("GET", (401, 403, 403, 403, 403, 200)),
 }
+EMAIL_PAGES: dict[str, list[str]] = {
+    "forgotten-password": [],
+    "choose-forgotten-password": ["MQ", "a-token"],
+    "change-email": [],
+    "confirm-email": ["a-token"],
+}
+"""No mail server is configured; `test_mail` has one."""
 POSTED = {
     "save-answers": {"version": "1"},
     "undo-answers": {"version": "1"},
@@ -266,12 +277,18 @@ def share_address(name: str, decision: Decision) -> str:
     return reverse(name, args=[decision.pk, link.pk] if name == "revoke-share-link" else [token])
 
 
+def email_address(name: str) -> str:
+    """That of a page which a mail server is needed for; empty for any other name."""
+    return reverse(name, args=EMAIL_PAGES[name]) if name in EMAIL_PAGES else ""
+
+
 def address(name: str, decision: Decision, run: Run) -> str:
     if name in SWEEPS:
         return reverse(name, args=[a_sweep(decision.latest(), kind=SWEEPS[name]).pk])
     if name in ("compare", "compare-charts"):
         return compare_address(name, run)
-    known = teams_address(name, decision.workspace) or review_address(name, decision) or share_address(name, decision)
+    known = email_address(name) or teams_address(name, decision.workspace)
+    known = known or review_address(name, decision) or share_address(name, decision)
     if known:
         return known
     match name:
@@ -329,8 +346,9 @@ WRITTEN_BY_GET: dict[str, set[type[Model]]] = {
     "invitation": {Session},
     "open-password-reset": {Session},
     "first-administrator": {AccessAttempt},
+    "choose-forgotten-password": {AccessAttempt},
 }
-"""A link's token is taken out of the address and kept in the session; a wrong link, which the last one is, is counted."""
+"""A link's token is taken out of the address and kept in the session; a wrong link, which the last two are, is counted."""
 
 
 @pytest.mark.parametrize("name", TABLE)

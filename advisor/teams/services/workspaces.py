@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from advisor.teams.access import require_owner
 from advisor.teams.links import LinkGone, new_token
+from advisor.teams.mail import MailFailed, send_email, write_email
 from advisor.teams.models import Invitation, Membership, Role, User, Workspace
 from advisor.teams.services.accounts import new_account
 from core.errors import InvalidInput, Problem
@@ -15,6 +16,8 @@ INVITATION_DAYS = (1, 7, 30)
 """The second is offered first."""
 OPEN_INVITATIONS_CAP = 100
 WORKSPACES_CAP = 50
+EMAILS_A_DAY = 50
+"""Invitations that one person may send in 24 hours: the site is no way to flood others."""
 
 
 def create_workspace(user: User, name: str) -> Workspace:
@@ -73,12 +76,14 @@ def _require_another_owner(membership: Membership) -> None:
         raise InvalidInput([Problem("role", LAST_OWNER)])
 
 
-def create_invitation(workspace: Workspace, user: User, role: str, days: int) -> tuple[Invitation, str]:
-    """Return the invitation and its token, which is not stored.
+def create_invitation(
+    workspace: Workspace, user: User, role: str, days: int, email: str = ""
+) -> tuple[Invitation, str]:
+    """Return the invitation and its token, which is not stored. `email` is where the token will be sent, and nowhere else.
 
     Raises:
         PermissionDenied: unless the user owns the workspace.
-        InvalidInput: there is no such role or duration, or too many invitations are open.
+        InvalidInput: there is no such role or duration, too many invitations are open, or the user has sent too many.
     """
     require_owner(user, workspace)
     if role not in Role.values:
@@ -87,15 +92,34 @@ def create_invitation(workspace: Workspace, user: User, role: str, days: int) ->
         raise InvalidInput([Problem("days", f"should be one of {', '.join(map(str, INVITATION_DAYS))}")])
     if Invitation.objects.open().filter(workspace=workspace).count() >= OPEN_INVITATIONS_CAP:
         raise InvalidInput([Problem("role", f"{OPEN_INVITATIONS_CAP} invitations are open already; revoke some first")])
+    since = timezone.now() - timedelta(days=1)
+    if (
+        email
+        and Invitation.objects.filter(created_by=user, created_at__gt=since).exclude(email="").count() >= EMAILS_A_DAY
+    ):
+        raise InvalidInput(
+            [Problem("email", f"you have sent {EMAILS_A_DAY} invitations within a day; hand over links today")]
+        )
     token, digest = new_token()
     invitation = Invitation.objects.create(
         workspace=workspace,
         role=role,
+        email=email,
         token_digest=digest,
         created_by=user,
         expires_at=timezone.now() + timedelta(days=days),
     )
     return invitation, token
+
+
+def email_invitation(invitation: Invitation, link: str) -> bool:
+    """Send the link to the invitation's address. False if the mail server does not take it: then the link is to be handed over."""
+    try:
+        send_email(write_email(invitation.email, "invitation", invitation=invitation, link=link))
+    except MailFailed:
+        invitation.email = ""
+        invitation.save(update_fields=["email"])
+    return bool(invitation.email)
 
 
 def find_invitation(digest: str) -> Invitation:
@@ -119,6 +143,9 @@ def register_invited(invitation: Invitation, username: str, password: str, again
     """Create an account and let it join, or neither. Raise InvalidInput or LinkGone."""
     with transaction.atomic():
         user = new_account(username, password, again)
+        if invitation.email:
+            user.email = invitation.email
+            user.save(update_fields=["email"])
         accept_invitation(invitation, user)
     return user
 

@@ -22,6 +22,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from advisor.decisions.services.decisions import ensure_demo
 from advisor.teams.forms import ChangePasswordForm, SignInForm
 from advisor.teams.links import LinkGone, absolute_link
+from advisor.teams.mail import is_mail_offered
 from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.openid import SignInRefused, is_offered, read_claims, redirect_to_provider
 from advisor.teams.services.external_accounts import sign_in_account
@@ -41,7 +42,11 @@ log = logging.getLogger(__name__)
 @require_safe
 @hosted_only
 def show_account(request: MemberRequest) -> HttpResponseBase:
-    context = {"sessions": sessions_of(request.user), "current": request.session.session_key}
+    context = {
+        "sessions": sessions_of(request.user),
+        "current": request.session.session_key,
+        "is_mail_offered": is_mail_offered(),
+    }
     return render(request, "accounts/account.html", context)
 
 
@@ -99,7 +104,7 @@ class SignIn(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         label = settings.CONFIGURATION.oidc_label if is_offered() else ""
-        return super().get_context_data(**kwargs) | {"provider": label}
+        return super().get_context_data(**kwargs) | {"provider": label, "is_mail_offered": is_mail_offered()}
 
 
 NEXT_PAGE = "oidc_next"

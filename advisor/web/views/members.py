@@ -19,6 +19,7 @@ from advisor.decisions.cleaning import clean_name
 from advisor.decisions.services.retention import Retention, old_runs, old_sweeps
 from advisor.teams.access import require_owner, role_in
 from advisor.teams.links import LinkGone, absolute_link, digest_of
+from advisor.teams.mail import clean_email, is_mail_offered, mail_reset_link
 from advisor.teams.middleware import MemberRequest, choose_workspace
 from advisor.teams.models import Invitation, Membership, PasswordReset, Role, User, Workspace
 from advisor.teams.services import accounts, workspaces
@@ -106,12 +107,15 @@ def make_invitation(request: MemberRequest, workspace_id: UUID) -> HttpResponseB
     workspace = find_workspace(request, workspace_id)
     require_owner(request.user, workspace)
     try:
-        _, token = workspaces.create_invitation(workspace, request.user, *invitation_from(request.POST))
+        invitation, token = workspaces.create_invitation(workspace, request.user, *invitation_from(request.POST))
     except InvalidInput as error:
         errors = {problem.path: sentence_of(problem.reason) for problem in error.problems}
         return members_page(request, workspace, errors=errors)
-    address = reverse("invitation", args=[token])
-    return members_page(request, workspace, absolute_link(request, address))
+    link, email = absolute_link(request, reverse("invitation", args=[token])), invitation.email
+    if email and workspaces.email_invitation(invitation, link):
+        return members_page(request, workspace, sent=f"The invitation was sent to {email}.")
+    sent = f"The mail server did not take the email to {email}." if email else ""
+    return members_page(request, workspace, link, sent=sent)
 
 
 @require_POST
@@ -172,6 +176,7 @@ def members_page(
     workspace: Workspace,
     link: str = "",
     errors: Mapping[str, str] | None = None,
+    sent: str = "",
     reset_link: str = "",
     reset_of: User | None = None,
 ) -> HttpResponse:
@@ -193,6 +198,8 @@ def members_page(
         "days": INVITATION_DAYS,
         "invitations": Invitation.objects.open().filter(workspace=workspace).select_related("created_by"),
         "link": link,
+        "sent": sent,
+        "is_mail_offered": is_mail_offered(),
         "resettable": set(resettable.values_list("pk", flat=True)),
         "resets": {
             reset.user_id: reset
@@ -208,7 +215,12 @@ def members_page(
         "role_errors": {member.pk: (errors or {}).get(f"member-{member.pk}", "") for member in members},
         "given": {
             name: request.POST.get(name, default)
-            for name, default in (("role", Role.EDITOR), ("days", "7"), ("name", workspace.name))
+            for name, default in (
+                ("role", Role.EDITOR),
+                ("days", "7"),
+                ("email", ""),
+                ("name", workspace.name),
+            )
         },
     }
     response = render(request, "workspaces/show.html", context, status=422 if errors else 200)
@@ -227,7 +239,8 @@ def make_password_reset(request: MemberRequest, workspace_id: UUID, member_id: i
     workspace = find_workspace(request, workspace_id)
     member = find_membership(workspace, member_id).user
     address = reverse("open-password-reset", args=[accounts.make_reset(member, request.user)])
-    return members_page(request, workspace, reset_link=absolute_link(request, address), reset_of=member)
+    link = absolute_link(request, address)
+    return members_page(request, workspace, sent=mail_reset_link(member, link), reset_link=link, reset_of=member)
 
 
 @require_POST
@@ -279,11 +292,11 @@ def role_from(post: QueryDict) -> str:
     return role
 
 
-def invitation_from(post: QueryDict) -> tuple[str, int]:
-    """The role that an invitation gives, and for how many days it holds.
+def invitation_from(post: QueryDict) -> tuple[str, int, str]:
+    """The role that an invitation gives, for how many days it holds, and where it is sent, if anywhere.
 
     Raises:
-        InvalidInput: on `role`, `days` or both, if they are no choice.
+        InvalidInput: on `role` and `days`, if they are no choice, and on `email`.
     """
     problems: list[Problem] = []
     role = ""
@@ -295,6 +308,14 @@ def invitation_from(post: QueryDict) -> tuple[str, int]:
     if days is None:
         words = tuple(count(number, "day") for number in INVITATION_DAYS)
         problems.append(Problem("days", choice_reason(post.get("days", ""), words)))
+    email = ""
+    if post.get("email", "").strip():
+        try:
+            email = clean_email(post.get("email", ""))
+        except InvalidInput as error:
+            problems += error.problems
+        if not is_mail_offered():
+            problems.append(Problem("email", "is of no use: this installation sends no email"))
     if problems or days is None:
         raise InvalidInput(problems)
-    return role, days
+    return role, days, email

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 OF_THE_SITE = ("web1", "web2", "worker1", "worker2", "reconciler")
-VARIABLE = re.compile(r"\b(?:CROSSOVER_[A-Z_]+|DATABASE_URL|REDIS_URL)\b")
+VARIABLE = re.compile(r"\b(?:CROSSOVER_[A-Z_]+|DATABASE_URL|REDIS_URL|EMAIL_URL)\b")
 OF_MANAGE = {"CROSSOVER_MANAGED_ENVIRONMENT"}
 """Read by manage.py itself."""
 
