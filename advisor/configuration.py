@@ -93,6 +93,9 @@ class Configuration(BaseSettings):
     oidc_groups: str | None = None
     """Which group of the provider has which role: `GROUP=WORKSPACE:role` separated by commas; a workspace is named by its id."""
 
+    oidc_administrators: str | None = Field(default=None, min_length=1, max_length=200)
+    """The group of the provider whose people administer the site, as long as they are in it when they sign in."""
+
     runs_kept_days: int | None = Field(default=None, ge=1, le=99_999)
     """Days after its end for which `prune` keeps a simulation, a map or a search; None: for ever, as for the next two."""
     revisions_kept_days: int | None = Field(default=None, ge=1, le=99_999)
@@ -179,6 +182,15 @@ class Configuration(BaseSettings):
         if not info.data.get("oidc_client_id") or not info.data.get("oidc_client_secret"):
             raise ValueError("needs CROSSOVER_OIDC_CLIENT_ID and CROSSOVER_OIDC_CLIENT_SECRET, too")
         return value.strip().rstrip("/")
+
+    @field_validator("oidc_administrators")
+    @classmethod
+    def _a_group_of_the_provider(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("should be the name of one group, like crossover-administrators")
+        if value is not None and "oidc_issuer" in info.data and info.data["oidc_issuer"] is None:
+            raise ValueError("needs CROSSOVER_OIDC_ISSUER, too: the provider that says who is in the group")
+        return value and value.strip()
 
     @field_validator("oidc_groups")
     @classmethod

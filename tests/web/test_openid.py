@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from advisor.configuration import Configuration, Misconfigured, read_configuration
 from advisor.teams import openid
-from advisor.teams.models import ExternalIdentity, Membership, Role, User, Workspace
+from advisor.teams.models import AuditEvent, ExternalIdentity, Membership, Role, User, Workspace
 from advisor.teams.services.accounts import resettable_by
 from tests.conftest import member
 from tests.fakes.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, running_provider
@@ -158,6 +158,57 @@ def test_a_deactivated_account_stays_out(client: Client, provider: OpenIdProvide
     assert answer.status_code == 403 and "deactivated" in answer.content.decode()
 
 
+def administers(name: str = "erin") -> tuple[bool, bool]:
+    return User.objects.values_list("is_superuser", "is_staff").get(username=name)
+
+
+@pytest.fixture
+def administrators(provider: OpenIdProvider, settings: Settings) -> OpenIdProvider:
+    """The provider, with a group of administrators."""
+    settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"oidc_administrators": "operators"})
+    return provider
+
+
+def test_a_group_makes_administrators_and_takes_it_away_at_the_next_sign_in(
+    client: Client, administrators: OpenIdProvider
+) -> None:
+    root = User.objects.create_superuser("root")
+    signed_in(client, administrators, groups=["readers", "operators"])
+    assert administers() == (True, True)
+    assert client.get(reverse("operations")).status_code == 200
+    signed_in(client, administrators, groups=["readers"])
+    assert administers() == (False, False)
+    assert client.get(reverse("operations")).status_code == 403
+    lines = AuditEvent.objects.filter(subject="operators").values_list("actor_name", "action")
+    assert sorted(lines) == [
+        ("erin", "became an administrator by a group"),
+        ("erin", "was an administrator by a group until now"),
+    ]
+    root.refresh_from_db()
+    assert root.is_superuser, "an account with a password keeps what it is"
+
+
+@pytest.mark.usefixtures("user")
+def test_the_last_administrator_stays_whatever_the_groups(client: Client, administrators: OpenIdProvider) -> None:
+    """The local user, who cannot sign in to this mode, and a deactivated account are no others."""
+    User.objects.create_superuser("left", is_active=False)
+    signed_in(client, administrators, groups=["operators"])
+    signed_in(client, administrators)
+    assert administers() == (True, True)
+    User.objects.create_superuser("root")
+    signed_in(client, administrators)
+    assert administers() == (False, False)
+
+
+def test_without_a_configured_group_administrators_stay_as_they_are(client: Client, provider: OpenIdProvider) -> None:
+    signed_in(client, provider, groups=["operators", "None"])
+    assert administers() == (False, False)
+    User.objects.create_superuser("root")
+    User.objects.filter(username="erin").update(is_superuser=True)
+    signed_in(client, provider)
+    assert administers()[0]
+
+
 @pytest.mark.parametrize(
     ("following", "leads_to"), [("/handbook", "/handbook"), ("https://evil.example/", "/"), ("//evil", "/")]
 )
@@ -186,6 +237,7 @@ def test_no_owner_resets_the_password_of_an_external_account(
     [
         ({"ISSUER": "http://login.example"}, "https://"),
         ({"ISSUER": "https://login.example"}, "CROSSOVER_OIDC_CLIENT_ID"),
+        ({"ADMINISTRATORS": "operators"}, "CROSSOVER_OIDC_ISSUER"),
         ({"GROUPS": "makers=Our team:editor"}, "GROUP=WORKSPACE:role"),
         ({"GROUPS": "makers=12345678-1234-1234-1234-123456789012:admin"}, "owner, editor or viewer"),
     ],

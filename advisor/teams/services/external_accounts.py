@@ -9,10 +9,13 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.http import HttpRequest
 
 from advisor.teams.models import ExternalIdentity, Membership, Role, User, Workspace
 from advisor.teams.names import looks_of
 from advisor.teams.services.accounts import LOCAL_USERNAME
+from advisor.teams.services.audit import AuditSubject, record_event
+from advisor.teams.services.first_administrator import administrators
 from advisor.teams.services.workspaces import lock_workspace
 
 log = logging.getLogger(__name__)
@@ -20,7 +23,7 @@ log = logging.getLogger(__name__)
 RANKS = (Role.VIEWER, Role.EDITOR, Role.OWNER)
 
 
-def sign_in_account(claims: Mapping[str, Any]) -> User:
+def sign_in_account(request: HttpRequest, claims: Mapping[str, Any]) -> User:
     """Return the account of verified claims, made at its first sign-in, with its name, address and roles brought up to date.
 
     An account with a password is never taken over: a new one gets another name. Raises PermissionDenied if it is deactivated.
@@ -37,6 +40,7 @@ def sign_in_account(claims: Mapping[str, Any]) -> User:
             email=_text(claims, "email"),
         )
         _follow_groups(user, groups_in(claims))
+        _follow_administrators(request, user, groups_in(claims))
     return user
 
 
@@ -89,6 +93,31 @@ def _follow_groups(user: User, groups: set[str]) -> None:
         _set_role(user, workspace, wanted[workspace.pk])
     if unknown := wanted.keys() - known.keys():
         log.warning("CROSSOVER_OIDC_GROUPS names workspaces that do not exist: %s", sorted(map(str, unknown)))
+
+
+def _follow_administrators(request: HttpRequest, user: User, groups: set[str]) -> None:
+    """Make the account an administrator, or no longer one, if a group is configured for that.
+
+    The last account that can administer the site stays: otherwise no one could let an administrator in again.
+    """
+    group = settings.CONFIGURATION.oidc_administrators
+    if group is None:
+        return
+    locked = (
+        administrators().filter(is_active=True).order_by("pk").select_for_update()
+    )  # two may leave at the same time
+    others = [other for other in locked if other.pk != user.pk]
+    is_administrator = group in groups
+    if user.is_superuser == is_administrator:
+        return
+    if not is_administrator and not others:
+        log.warning("Account %s stays the last administrator against its groups", user.pk)
+        return
+    user.is_staff = user.is_superuser = is_administrator
+    user.save(update_fields=["is_staff", "is_superuser"])
+    action = "became an administrator by a group" if is_administrator else "was an administrator by a group until now"
+    record_event(request, action, user, AuditSubject(title=group))
+    log.info("Account %s %s", user.pk, action)
 
 
 def _set_role(user: User, workspace: Workspace, role: Role | None) -> None:

@@ -13,13 +13,13 @@ _ADVISORY_LOCK = 4_721_902
 """Its number among PostgreSQL's advisory locks; any that nothing else here uses."""
 
 
-def _administrators() -> QuerySet[User]:
+def administrators() -> QuerySet[User]:
     """Without the local user, who cannot sign in."""
     return User.objects.filter(is_superuser=True).exclude(username=LOCAL_USERNAME)
 
 
 def first_administrator_is_missing() -> bool:
-    return not _administrators().filter(is_active=True).exists()
+    return not administrators().filter(is_active=True).exists()
 
 
 def first_administrator_token() -> str:
@@ -27,7 +27,7 @@ def first_administrator_token() -> str:
 
     Void once it has made an administrator: if that account is deactivated later, the token is another one.
     """
-    former = _administrators().order_by("pk").values_list("pk", flat=True)
+    former = administrators().order_by("pk").values_list("pk", flat=True)
     return salted_hmac("first administrator", ",".join(map(str, former)), algorithm="sha256").hexdigest()
 
 

@@ -139,7 +139,7 @@ def return_from_provider(request: HttpRequest) -> HttpResponseBase:
     except SignInRefused as reason:
         count_attempt(request)
         return _provider_refused(request, reason, 403)
-    user = sign_in_account(claims)
+    user = sign_in_account(request, claims)
     following = request.session.pop(NEXT_PAGE, "")
     login(request, user, PASSWORD_BACKEND)
     return redirect(following or "home")
