@@ -19,6 +19,10 @@ QUEUED_RUNS_CAP = 1_000
 """Of a workspace, unless its quota says otherwise."""
 INTERACTIVE_RUNS = 20
 """What a workspace queues beyond these is bulk: no one watches so long a list."""
+BULK_PATIENCE = timedelta(minutes=5)
+"""A bulk run that has waited for this long goes with the interactive ones, one of a workspace at a time ..."""
+BULK_PAUSE = timedelta(minutes=1)
+"""... and this long after the last one has ended, so that a long list does not hold up who waits for a run."""
 MOST_OTHER_SERVERS = 10_000
 """Workers and consumers of a simulation that is asked for with other numbers than the planned ones."""
 RUN_MEMORY_BYTES = 1 << 30

@@ -107,7 +107,9 @@ def _report_look(look: QueueLook, progress: Progress) -> None:
 
 
 def _work_next(level: Level, engines: Mapping[str, Engine]) -> None:
-    claimed = claim_next(level, database_now(), worker_name(os.getpid()))
+    """A job of a level that took a task of a lower one has left that one's job for what waits here: so higher levels are tried first."""
+    claims = (claim_next(each, database_now(), worker_name(os.getpid())) for each in level.and_higher)
+    claimed = next(filter(None, claims), None)
     if claimed is None:
         log.info("Nothing waits at the level %s that may start", level)
     else:

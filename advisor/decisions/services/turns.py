@@ -2,11 +2,11 @@
 
 A job in the queue only says that something waits. Of the workspaces that have something queued, the one with the fewest tasks under way for
 its share is next (max-min fairness); of several, the one that was served longest ago. Within a workspace the oldest task is next, and what other
-workers may do of its runs comes last.
+workers may do of its runs comes last. A bulk run that has waited for long goes with the interactive tasks, one of a workspace at a time.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,9 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet, Value, Window
 from django.db.models.functions import RowNumber
 
+from advisor.decisions.limits import BULK_PATIENCE, BULK_PAUSE
 from advisor.decisions.models import EngineName, Run, SharedReplication, State, SweepKind, SweepPart, WorkspaceQuota
+from advisor.decisions.models.leased_task import database_now
 from advisor.decisions.services.leases import claim_part, claim_replication, claim_run, this_host
 from advisor.teams.models import Workspace
 
@@ -45,6 +47,12 @@ class Level(StrEnum):
     MAPS = "maps"
     BULK = "bulk"
     """Runs that were queued behind many others of their workspace."""
+
+    @property
+    def and_higher(self) -> list["Level"]:
+        """It and those before it, in the order of the queues."""
+        levels = list(Level)
+        return levels[: levels.index(self) + 1]
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ def _served_s(standing: Standing) -> float:
 
 def claim_next(level: Level, now: datetime, worker: str = "") -> Claimed | None:
     """Claim the task whose turn it is; None if nothing of that level may start."""
-    for task in in_turn(_oldest_of_each(level), _standings()):
+    for task in in_turn(_oldest_of_each(level, now), _standings()):
         attempt = CLAIMS[task.kind](task.id, now, worker)
         if attempt is not None:
             WorkspaceQuota.objects.update_or_create(workspace_id=task.workspace, defaults={"served_at": now})
@@ -109,9 +117,10 @@ def place_in_queue(run: Run) -> int | None:
     """1 for the run that is next of its level; None for a run that is not queued."""
     if run.state != State.QUEUED:
         return None
-    level = Level.BULK if run.is_bulk else Level.INTERACTIVE
+    promoted = _promoted(database_now())
+    level = Level.BULK if run.is_bulk and run.pk not in promoted else Level.INTERACTIVE
     unlimited = {workspace: replace(standing, most_at_once=None) for workspace, standing in _standings().items()}
-    queued = (task for task in _queued(level) if task.kind != TaskKind.REPLICATION)
+    queued = (task for task in _queued(level, promoted) if task.kind != TaskKind.REPLICATION)
     for place, task in enumerate(in_turn(_by_workspace(queued), unlimited), 1):
         if task.id == run.pk:
             return place
@@ -151,10 +160,22 @@ class _Queued(NamedTuple):
     kind: TaskKind
 
 
-def _oldest_of_each(level: Level) -> dict[UUID, list[_Queued]]:
+def _oldest_of_each(level: Level, now: datetime) -> dict[UUID, list[_Queued]]:
     """Without live runs while one is under way: it has the machine to itself."""
     live = Run.objects.running().filter(engine=EngineName.LIVE).exists()
-    return _by_workspace(_queued(level, LOOKED_AT, Q(engine=EngineName.KERNEL) if live else Q()))
+    return _by_workspace(_queued(level, _promoted(now), LOOKED_AT, Q(engine=EngineName.KERNEL) if live else Q()))
+
+
+def _promoted(now: datetime) -> set[UUID]:
+    """The bulk runs that go with the interactive ones: of each workspace the one that has waited the longest, if that is long.
+
+    None of a workspace that has one under way, or had one a moment ago.
+    """
+    just_now = Q(state=State.RUNNING) | Q(started_at__isnull=False, finished_at__gt=now - BULK_PAUSE)
+    served = Run.objects.filter(just_now, is_bulk=True).values("workspace")
+    aged = Run.objects.queued().filter(is_bulk=True, created_at__lte=now - BULK_PATIENCE).exclude(workspace__in=served)
+    order = Window(RowNumber(), partition_by="workspace", order_by=("created_at", "id"))
+    return set(aged.order_by().annotate(place=order).filter(place=1).values_list("pk", flat=True))
 
 
 def _by_workspace(tasks: Iterable[_Queued]) -> dict[UUID, list[_Queued]]:
@@ -164,11 +185,14 @@ def _by_workspace(tasks: Iterable[_Queued]) -> dict[UUID, list[_Queued]]:
     return of_each
 
 
-def _queued(level: Level, at_most: int | None = None, only_runs: Q | None = None) -> list[_Queued]:
+def _queued(
+    level: Level, promoted: Collection[UUID], at_most: int | None = None, only_runs: Q | None = None
+) -> list[_Queued]:
     """`at_most`: of each workspace and kind."""
     tasks: list[_Queued] = []
     if level != Level.MAPS:
-        runs = Run.objects.queued().filter(only_runs or Q(), is_bulk=level == Level.BULK)
+        of_level = Q(is_bulk=True) if level == Level.BULK else Q(is_bulk=False) | Q(pk__in=promoted)
+        runs = Run.objects.queued().filter(only_runs or Q(), of_level)
         runs = runs.annotate(asked_at=F("created_at"), first=Value(0), owner=F("workspace_id"))
         tasks += _read(runs, at_most, TaskKind.RUN)
         shared = SharedReplication.objects.for_others(this_host()).filter(run__is_bulk=level == Level.BULK)

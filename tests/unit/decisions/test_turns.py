@@ -1,15 +1,16 @@
 """Which queued task a worker takes: fair between workspaces, whatever is queued by whom."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import cycle, islice, pairwise
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advisor.decisions.jobs import run_part, run_simulation
-from advisor.decisions.limits import INTERACTIVE_RUNS
+from advisor.decisions.limits import BULK_PATIENCE, BULK_PAUSE, INTERACTIVE_RUNS
 from advisor.decisions.models import Decision, EngineName, Run, State, SweepKind, SweepPart, WorkspaceQuota
 from advisor.decisions.services.leases import claim_run
 from advisor.decisions.services.runs import request_run
@@ -138,3 +139,76 @@ def test_a_workspace_at_its_cap_is_told(workspace: Workspace) -> None:
     assert taken(Level.INTERACTIVE, 2) == [first.pk]
     assert reached_cap(workspace) == 1
     assert place_in_queue(second) == 1
+
+
+def bulk_run(workspace: Workspace, created_at: datetime) -> Run:
+    run = a_run(workspace, is_bulk=True)
+    Run.objects.filter(pk=run.pk).update(created_at=created_at)
+    return run
+
+
+def test_a_bulk_run_that_has_waited_for_long_goes_with_the_interactive_ones(
+    workspace: Workspace, other: Workspace
+) -> None:
+    now = timezone.now()
+    patient, impatient = (bulk_run(workspace, now - BULK_PATIENCE + timedelta(seconds=late)) for late in (-1, 60))
+    theirs = bulk_run(other, now - BULK_PATIENCE)
+    asked = a_run(workspace)
+    assert [place_in_queue(run) for run in (patient, theirs, asked, impatient)] == [1, 2, 3, 3]
+    claims = [claim_next(Level.INTERACTIVE, now) for _ in range(4)]
+    assert [claim and claim.id for claim in claims] == [patient.pk, theirs.pk, asked.pk, None]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("notified", ["a run", "a part of a map"])
+def test_a_job_that_took_an_aged_bulk_run_leaves_its_job_for_what_it_was_about(
+    decision: Decision, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, notified: str
+) -> None:
+    worked: list[UUID] = []
+    monkeypatch.setattr("advisor.decisions.jobs.tasks._work_on", lambda claimed, engines: worked.append(claimed.id))
+    aged = bulk_run(workspace, timezone.now() - 2 * BULK_PATIENCE)
+    part = a_sweep(decision.latest(), size=1).parts.get()
+    task = a_run(workspace) if notified == "a run" else part
+    (run_simulation if notified == "a run" else run_part)(str(task.pk))
+    run_simulation(str(aged.pk))
+    assert worked == [aged.pk, task.pk]
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    workers=st.integers(1, 3),
+    bulk=st.integers(1, 4),
+    run_s=st.lists(st.integers(5, 150), min_size=4, max_size=8),
+)
+def test_under_a_steady_flow_each_bulk_run_starts_within_its_bound_and_people_go_on(
+    workspace: Workspace, workers: int, bulk: int, run_s: list[int]
+) -> None:
+    """Interactive runs always wait. No bulk run precedes them before its patience ends, two are never next to each other in time, and the k-th
+    starts when k patiences, pauses and longest runs of each kind have gone by."""
+    Run.objects.all().delete()
+    clock, lasts = FakeClock(timezone.now()), cycle(run_s)
+    begun = clock.now()
+    waiting = [bulk_run(workspace, begun).pk for _ in range(bulk)]
+    left = dict.fromkeys(range(workers), begun)
+    held: dict[int, UUID] = {}
+    starts: list[tuple[datetime, UUID]] = []
+    while len({pk for _, pk in starts} & set(waiting)) < bulk:
+        worker = min(left, key=lambda each: left[each])
+        clock.time = max(clock.now(), left[worker])
+        if worker in held:
+            ended = Run.objects.filter(pk=held.pop(worker))
+            ended.update(state=State.CANCELLED, lease_until=None, finished_at=clock.now())
+        Run.objects.filter(pk=a_run(workspace).pk).update(created_at=clock.now())
+        claim = claim_next(Level.INTERACTIVE, clock.now())
+        assert claim is not None
+        starts.append((clock.now(), claim.id))
+        held[worker], left[worker] = claim.id, clock.now() + timedelta(seconds=next(lasts))
+        assert len(starts) < 300, "a bulk run does not start"
+    bulk_starts = [at for at, pk in starts if pk in waiting]
+    longest = timedelta(seconds=max(run_s))
+    for number, at in enumerate(bulk_starts, 1):
+        assert at >= begun + BULK_PATIENCE
+        assert at <= begun + BULK_PATIENCE + number * (BULK_PAUSE + 2 * longest)
+    for before, after in pairwise(bulk_starts):
+        assert after - before >= BULK_PAUSE
+        assert any(before < at < after and pk not in waiting for at, pk in starts)
