@@ -22,7 +22,7 @@ from advisor.server.children import (
 )
 from advisor.server.listening import listen, listening_url, notice_first_answer
 from advisor.server.schema import migrate_if_behind
-from advisor.server.supervisor import Supervisor
+from advisor.server.supervisor import Child, Supervisor
 from advisor.server.watchdog import Watchdog, holders_on_this_host
 from advisor.teams.services.accounts import local_user_and_workspace
 from core.errors import CannotRun
@@ -53,10 +53,10 @@ def run_site(
         Supervisor() as supervisor,
     ):
         try:
-            _start_broker(supervisor, configuration)
+            broker = _start_broker(supervisor, configuration)
             prepare(configuration.local)
             address = PrintedAddress(configuration, listening_url(listener), out, opens_browser)
-            _tend(supervisor, configuration, listener, web_processes, workers, address)
+            _tend(supervisor, configuration, listener, web_processes, workers, address, broker)
         except KeyboardInterrupt:
             pass  # asked to end before it had begun
         log.info("Ending; a second Ctrl-C ends it at once")
@@ -83,13 +83,14 @@ def _prepare_database(is_local: bool) -> None:
         connections.close_all()
 
 
-def _start_broker(supervisor: Supervisor, configuration: Configuration) -> None:
+def _start_broker(supervisor: Supervisor, configuration: Configuration) -> Child | None:
     if configuration.redis_url:
         wait_for_safe_broker(configuration.broker_url, EXTERNAL_BROKER_PATIENCE_S)
-    else:
-        embedded = embedded_broker(configuration, child_environment())
-        supervisor.start(embedded)
-        wait_for_safe_broker(configuration.broker_url, BROKER_START_S, embedded.has_ended)
+        return None
+    embedded = embedded_broker(configuration, child_environment())
+    supervisor.start(embedded)
+    wait_for_safe_broker(configuration.broker_url, BROKER_START_S, embedded.has_ended)
+    return embedded
 
 
 def _tend(
@@ -99,12 +100,18 @@ def _tend(
     web_processes: int,
     workers: int,
     address: PrintedAddress,
+    broker: Child | None,
 ) -> None:
     """The pages come first and have the processors to themselves; what runs simulations follows when they answer."""
     logs = configuration.logs
     # This `up` alone uses the data folder: a process that holds a run in its database is its child, or one of an `up` that was killed.
     left_over = set() if configuration.database_url else holders_on_this_host()
-    watchdog = Watchdog(lambda: worker_pids(supervisor), lambda: worker_exits(supervisor), left_over)
+    watchdog = Watchdog(
+        lambda: worker_pids(supervisor),
+        lambda: worker_exits(supervisor),
+        left_over,
+        lambda: broker.pid if broker else None,
+    )
     supervisor.start(*web_children(web_processes, listener, RESPONSE_GRACE_S, logs))
     answers = notice_first_answer(listening_url(listener))
     watchdog.start()
@@ -116,7 +123,7 @@ def _tend(
             supervisor.start(*worker_children(workers, logs), reconciler_child(logs), in_last_group=True)
         if supervisor.ready:
             address.print_again_if_used()
-        supervisor.kill_stuck(watchdog.stuck)
+        supervisor.kill_stuck(watchdog.stuck | watchdog.hung_broker)
 
     supervisor.tend(each_tick)
     listener.close()

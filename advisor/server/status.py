@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import django_rq
 import redis
@@ -31,6 +31,8 @@ SAFE_POLICY = "noeviction"
 """Of Redis's policies for a full memory, the only one that never drops a key."""
 RECONCILER_KEY = "crossover:reconciler"
 WORKER_KEY = "crossover:worker:{}"
+HUNG_BROKER_KEY = "crossover:broker-hung"
+HUNG_BROKER_SHOWN = timedelta(days=1)
 RECONCILER_LATE_S = 4 * RECONCILE_EVERY_S
 HEARTBEAT_KEPT_S = 60
 
@@ -68,6 +70,8 @@ class BrokerStatus:
     memory_limit_bytes: int
     """0: none."""
     eviction_policy: str
+    hung_at: datetime | None
+    """When the embedded broker was last started again because it did not answer, within a day."""
 
     @property
     def workers_alive(self) -> int:
@@ -109,9 +113,19 @@ def broker_status() -> BrokerStatus | None:
             memory_bytes=memory["used_memory"],
             memory_limit_bytes=memory.get("maxmemory", 0),
             eviction_policy=memory.get("maxmemory_policy", ""),
+            hung_at=_hung_at(first.connection),
         )
     except redis.exceptions.RedisError:
         return None
+
+
+def _hung_at(connection: redis.Redis) -> datetime | None:
+    at = connection.get(HUNG_BROKER_KEY)
+    return datetime.fromisoformat(as_text(at)) if at else None
+
+
+def record_hung_broker(connection: redis.Redis) -> None:
+    connection.set(HUNG_BROKER_KEY, timezone.now().isoformat(), ex=HUNG_BROKER_SHOWN)
 
 
 def _lag_s(queue: Queue, now: datetime) -> float:
