@@ -45,7 +45,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "advisor.teams.session_store.SessionUsers",
     "advisor.teams.middleware.SessionNotes",
     "advisor.teams.middleware.LocalAccess",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -85,7 +85,10 @@ LOCK_PATIENCE_S = 4
 
 def _database() -> dict[str, Any]:
     if CONFIGURATION.database_url:
-        return dict(dj_database_url.parse(CONFIGURATION.database_url, conn_max_age=60, conn_health_checks=True))
+        database = dj_database_url.parse(CONFIGURATION.database_url, conn_max_age=60, conn_health_checks=True)
+        if database["ENGINE"] == "django.db.backends.postgresql":
+            database["ENGINE"] = "advisor.server.postgresql"
+        return dict(database)
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": CONFIGURATION.data / "crossover.sqlite3",
@@ -180,6 +183,7 @@ SILENCED_SYSTEM_CHECKS = [
 ]  # RefusedAttempts is there in place of its middleware
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+SESSION_ENGINE = "advisor.teams.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = int(CONFIGURATION.session_age.total_seconds())
 CSRF_COOKIE_HTTPONLY = True

@@ -13,11 +13,11 @@ from advisor.reports import wording
 from advisor.teams.access import EDITORS
 from advisor.teams.middleware import CHOSEN, MemberRequest
 from advisor.teams.models import Membership, Workspace
+from advisor.teams.prepared_queries import Given, PreparedQuery, Rows, columns, given_id, given_user
 from advisor.web.access import parse_id
 from advisor.web.forms.questions import choice_reason, sentence_of
 from advisor.web.kept_pages import PageKey
-from advisor.web.page_keys import LARGE_TEXTS, columns, number_of
-from advisor.web.prepared_queries import Given, PreparedQuery, Rows, given_id, given_user
+from advisor.web.page_keys import LARGE_TEXTS, number_of
 
 DECISIONS_PER_PAGE = 20
 STYLES_SHOWN = (*wording.STYLES.items(), ("neither", "Not feasible"))

@@ -3,11 +3,10 @@
 A page shows nothing that is not in its key; large texts are in it as their digests.
 """
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import SHA256
 
 from advisor.decisions.models import Comment, Decision, LibraryEntry, Revision, Run, Step, Tag, Trace
@@ -15,9 +14,9 @@ from advisor.decisions.models.run import LARGE_COLUMNS
 from advisor.decisions.services.revisions import newest_steps
 from advisor.teams.access import EDITORS
 from advisor.teams.models import User, Workspace
+from advisor.teams.prepared_queries import PreparedQuery, columns, given_id, given_user
 from advisor.teams.services.audit import AuditSubject
 from advisor.web.kept_pages import PageKey
-from advisor.web.prepared_queries import PreparedQuery, given_id, given_user
 
 LARGE_TEXTS = ("answers_json", "recommendation_json")
 
@@ -27,11 +26,6 @@ class Digest(SHA256):
         """Django's own needs an extension."""
         template = "encode(sha256(convert_to(%(expressions)s, 'UTF8')), 'hex')"
         return self.as_sql(compiler, connection, template=template, **context)
-
-
-def columns(model: type[Model], path: str = "", but: Sequence[str] = ()) -> list[str]:
-    names = [field.attname for field in model._meta.concrete_fields]
-    return [f"{path}{name}" for name in names if name not in but]
 
 
 def number_of(rows: "QuerySet[Any]", within: str) -> Subquery:

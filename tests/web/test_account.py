@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection
-from django.db.models import F
+from django.db.models import F, Manager, Model
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -69,6 +70,35 @@ def test_a_session_that_is_ended_is_a_strangers_at_its_next_request(laptop: Clie
     assert is_signed_in(laptop)
 
 
+@pytest.mark.parametrize(
+    ("rows", "changed"),
+    [
+        (User.objects, {"is_active": False}),
+        (User.objects, {"password": "changed elsewhere"}),
+        (Session.objects, {"expire_date": timezone.now() - timedelta(days=1)}),
+        (Session.objects, {"session_data": "changed"}),
+    ],
+    ids=["deactivated", "another password", "expired", "not what was signed"],
+)
+def test_a_session_ends_with_what_it_rests_on(laptop: Client, rows: Manager[Model], changed: dict[str, Any]) -> None:
+    assert is_signed_in(laptop)
+    rows.update(**changed)
+    assert not is_signed_in(laptop)
+
+
+def test_a_session_ends_if_its_way_of_signing_in_is_configured_no_longer(laptop: Client, settings: Settings) -> None:
+    settings.AUTHENTICATION_BACKENDS = settings.AUTHENTICATION_BACKENDS[:1]
+    assert not is_signed_in(laptop)
+
+
+def test_a_session_is_of_the_user_that_it_says_whatever_is_noted_of_it(laptop: Client, alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(password=User.objects.get(username="dora").password)
+    SignedInSession.objects.update(user=alice)
+    assert laptop.get(reverse("account")).context["user"].username == "dora"
+    SignedInSession.objects.all().delete()
+    assert laptop.get(reverse("account")).context["user"].username == "dora"
+
+
 def test_a_session_that_is_ended_while_it_is_used_stays_ended(
     laptop: Client, phone: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +136,7 @@ def test_a_visit_is_noted_every_few_minutes_and_writes_nothing_in_between(
 ) -> None:
     laptop.get(reverse("home"))
     written = Session.objects.get(pk=laptop.session.session_key).session_data
-    with django_assert_num_queries(2):  # the session and its user
+    with django_assert_num_queries(1):  # the session with its user
         laptop.get(reverse("login"))
     assert Session.objects.get(pk=laptop.session.session_key).session_data == written
     earlier = timezone.now() - timedelta(minutes=6)

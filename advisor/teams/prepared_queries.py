@@ -1,13 +1,18 @@
 """Queries whose SQL is made once: Django takes several times as long to make it as a database to answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 from django.db import connection
-from django.db.models import AutoField, Expression, Field, QuerySet, UUIDField
+from django.db.models import AutoField, Expression, Field, Model, QuerySet, UUIDField
 
 Rows = tuple[tuple[Any, ...], ...]
+
+
+def columns(model: type[Model], path: str = "", but: Sequence[str] = ()) -> list[str]:
+    names = [field.attname for field in model._meta.concrete_fields]
+    return [f"{path}{name}" for name in names if name not in but]
 
 
 class Given(Expression):
@@ -32,7 +37,7 @@ def given_user(place: int) -> Given:
 class PreparedQuery:
     """`make` returns `values_list` of a query with a `Given` for all that differs from one time to the next.
 
-    Rows are as the driver has them, hashable: on SQLite, an id or an instant is text.
+    Rows are as the driver has them, hashable: on SQLite, an id or an instant is text. PostgreSQL keeps a plan for each connection.
     """
 
     def __init__(self, make: "Callable[[], QuerySet[Any, tuple[Any, ...]]]") -> None:
@@ -48,6 +53,7 @@ class PreparedQuery:
             one.field.get_db_prep_value(values[one.place], connection) if isinstance(one, Given) else one
             for one in parameters
         ]
-        with connection.cursor() as cursor:
+        open_cursor = getattr(connection, "prepared_cursor", connection.cursor)
+        with open_cursor() as cursor:
             cursor.execute(sql, given)
             return tuple(map(tuple, cursor.fetchall()))
