@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
@@ -27,7 +27,6 @@ from advisor.web.access import NOT_STORED, parse_id, version_in_page
 from advisor.web.forms import typed_numbers
 from advisor.web.forms.fields import Field, FieldGroup, errors_by_field, first_fields, groups_of
 from advisor.web.forms.run_options import RunOptions, load_run_options
-from advisor.web.forms.what_if import sliders_of
 from core.errors import InvalidInput, Problem
 from core.numbers import count
 
@@ -98,7 +97,6 @@ def decision_context(
         "answers": answers,
         "groups": groups,
         "first_fields": first_fields(groups),
-        "sliders": sliders_of(answers),
         "problem": errors.get("", ""),
         "problems": problems,
         "faults": [path for path in errors if path],
@@ -143,26 +141,39 @@ def advice_of(recommendation: Recommendation, awaited: Awaited = "") -> dict[str
 
 @dataclass(frozen=True)
 class Changes:
-    fields: list[Field]
+    """What a page shows otherwise than what is stored now."""
+
+    fields: list[Field] = field(default_factory=list)
     """Whole: those that now apply or no longer do, and those that hold something else than the page shows."""
-    hints: list[tuple[Field, str]]
+    hints: list[tuple[Field, str]] = field(default_factory=list)
     """A field whose hints differ, and the text in it that is rewritten plainly when the field is left; empty if it is plain already."""
+    groups: list[FieldGroup] = field(default_factory=list)
+    """Those that are summarised in other words."""
+    title: bool = False
+    status: bool = False
 
 
 def changes(
-    before: tuple[FieldGroup, ...], after: tuple[FieldGroup, ...], changed: frozenset[str], post: QueryDict
+    before: tuple[FieldGroup, ...],
+    after: tuple[FieldGroup, ...],
+    changed: frozenset[str],
+    post: QueryDict,
+    *,
+    title: bool,
+    status: bool,
 ) -> Changes:
     """What differs between two states of the questionnaire, given what was posted and which fields were filled by something else than typing."""
     old = {field.id: field for group in before for field in group.fields}
-    result = Changes([], [])
-    for field in (field for group in after for field in group.fields):
-        was, path = old[field.id], field.question.path
+    result = Changes(title=title, status=status)
+    result.groups.extend(group for was, group in zip(before, after, strict=True) if group.state != was.state)
+    for now in (one for group in after for one in group.fields):
+        was, path = old[now.id], now.question.path
         typed = post.get(path, "")
-        typed = "" if not field.question.uncertain or typed_numbers.is_plain(typed) else typed
-        if field.hidden != was.hidden or path in changed or field.profile != was.profile:
-            result.fields.append(field)
-        elif field.hints != was.hints or typed:
-            result.hints.append((field, typed))
+        typed = "" if not now.question.uncertain or typed_numbers.is_plain(typed) else typed
+        if now.hidden != was.hidden or path in changed or now.profile != was.profile:
+            result.fields.append(now)
+        elif now.hints != was.hints or typed:
+            result.hints.append((now, typed))
     return result
 
 

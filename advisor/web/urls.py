@@ -46,6 +46,7 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>/advice", decisions.show_advice, name="advice"),
     path("decisions/<uuid:decision_id>/advice/settled", decisions.settle_advice, name="settled-advice"),
     path("decisions/<uuid:decision_id>/what-if", what_if.try_answers, name="what-if"),
+    path("decisions/<uuid:decision_id>/what-if/sliders", what_if.show_sliders, name="what-if-sliders"),
     path("decisions/<uuid:decision_id>/answers", answers.save_typed, name="save-answers"),
     path("decisions/<uuid:decision_id>/answers/undo", answers.step_history, {"direction": "undo"}, name="undo-answers"),
     path("decisions/<uuid:decision_id>/answers/redo", answers.step_history, {"direction": "redo"}, name="redo-answers"),

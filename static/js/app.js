@@ -236,10 +236,11 @@
     const isCurrent = asked?.[1] === document.getElementById("version")?.value && requestConfig.elt.isConnected;
     if (asked && !isCurrent) event.detail.shouldSwap = false;
   });
-  document.addEventListener("htmx:oobBeforeSwap", (event) => {
-    if (event.detail.target.id !== "advice-details") return;
+  document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target } }) => {
+    if (target.id !== "advice-details") return;
     recordAdvice();
     recordFocus();
+    target.replaceChildren(); // htmx would send an event for each of hundreds of elements that it removes
   });
   document.addEventListener("htmx:oobAfterSwap", (event) => {
     if (event.detail.target.id !== "advice-details") return;

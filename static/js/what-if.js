@@ -1,6 +1,16 @@
 // Sliders over the evidence: each move is simulated, the last one always; nothing is saved until it is used.
 (() => {
   const form = () => document.getElementById("what-if-form");
+
+  // They are around the saved answers, and are fetched while they are in sight.
+  const keepUpToDate = () => {
+    const sliders = document.getElementById("what-if-sliders");
+    const version = document.getElementById("version")?.value;
+    if (sliders?.closest("details").open && sliders.dataset.of !== version) htmx.trigger(sliders, "outdated");
+  };
+  document.addEventListener("toggle", ({ target }) => target.id === "what-if-fold" && keepUpToDate(), true);
+  document.addEventListener("htmx:afterSettle", ({ detail }) => detail.elt.id === "edit-state" && keepUpToDate());
+
   const ranges = () => [...form().querySelectorAll("input[type=range]")];
   const stopOf = (range) => JSON.parse(range.dataset.stops)[range.value];
   const fields = () => ranges().flatMap((range) => Object.entries(stopOf(range)[1]));
@@ -17,7 +27,7 @@
     setPending(true); // what is shown is of the stop before
   };
 
-  document.addEventListener("input", ({ target }) => target.form === form() && target.dataset.stops && show(target));
+  document.addEventListener("input", ({ target }) => target.form?.id === "what-if-form" && target.dataset.stops && show(target));
 
   document.addEventListener("htmx:configRequest", ({ detail }) => {
     if (detail.elt !== form()) return;

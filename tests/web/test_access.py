@@ -50,6 +50,7 @@ TABLE: dict[str, Row] = {
     "decision": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "advice": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "what-if": Row("POST", (LOGIN, 204, 204, 204, 404, 204)),
+    "what-if-sliders": Row("GET", (LOGIN, 200, 200, 200, 404, 200)),
     "settled-advice": Row("GET", (LOGIN, 204, 204, 204, 404, 204)),
     "save-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),
     "undo-answers": Row("POST", (LOGIN, 302, 302, 403, 404, 403)),

@@ -41,9 +41,27 @@ def test_the_advice_follows_what_was_typed(htmx: Client, decision: Decision) -> 
     page = answer.content.decode()
     assert answer.status_code == 200
     assert "Synchronous, clearly. Answer in the response." in page
-    assert re.search(r'id="version"\s+value="2"', page)
+    assert re.search(r'id="version"[^>]+value="2"', page)
     assert "p50 200 ms, p95 400 ms" in page
     assert decision.latest().answers.processing.p95_s == 0.4
+
+
+def test_a_page_hears_only_of_what_its_change_has_changed(htmx: Client, decision: Decision) -> None:
+    address = reverse("save-answers", args=[decision.pk])
+    changed = htmx.post(address, {"version": "1", "volume.mean_rate_per_s": "0.6"}).content.decode()
+    assert set(re.findall(r'id="(state-[a-z]+)"', changed)) == {"state-load"}
+    assert not re.search('id="(decision-title|status-form|what-if)"', changed)
+    renamed = htmx.post(address, {"version": "2", "name": "Scans"}).content.decode()
+    assert re.search(r'id="decision-title"[^>]*>Scans<', renamed)
+
+
+def test_a_refused_change_leaves_the_page_on_the_version_that_it_shows(htmx: Client, decision: Decision) -> None:
+    address = reverse("save-answers", args=[decision.pk])
+    htmx.post(address, {"version": "1", "processing.p95_s": "30"})
+    refused = htmx.post(address, {"version": "1", "processing.p95_s": "x"})
+    assert refused.status_code == 422
+    assert re.search(r'id="version"[^>]+value="1"', refused.content.decode())
+    assert htmx.post(address, {"version": "1", "processing.p95_s": "40"}).status_code == 409
 
 
 def test_five_questions_and_their_answer_come_before_the_folded_rest(client: Client, decision: Decision) -> None:

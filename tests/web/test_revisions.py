@@ -123,14 +123,16 @@ def test_the_status_next_to_the_answers_follows_the_first_change(htmx: Client, d
     shown = answer.content.decode()
     assert "Revision 1 accepted; revision 2 is a draft" in shown
     form = shown.split('id="status-form"')[1].split("</form>")[0]
-    assert "Status of revision 2" in form and 'name="version" value="2"' in form
+    assert "Status of revision 2" in form and re.search(r'id="status-version"[^>]+value="2"', shown)
     assert 'name="csrfmiddlewaretoken"' in form
 
 
 def status_form(shown: str) -> dict[str, str]:
-    """The hidden fields of the form that sets a status."""
+    """The hidden fields of the form that sets a status, one of which is outside of it on the page with the answers."""
     form = shown.split('id="status-form"')[1].split("</form>")[0]
-    return dict(re.findall(r'type="hidden" name="(revision|seen|version)" value="([^"]*)"', form))
+    fields = dict(re.findall(r'type="hidden" name="(revision|seen|version)" value="([^"]*)"', form))
+    outside = re.search(r'name="version"[^>]+form="status-form"[^>]+value="([^"]*)"', shown)
+    return fields | ({"version": outside[1]} if outside else {})
 
 
 def test_what_was_seen_gets_the_status(client: Client, changed: Decision) -> None:

@@ -109,6 +109,13 @@ def test_what_is_tried_is_simulated_and_nothing_is_stored(
     assert decision.latest().answers.volume.mean_rate_per_s == 0.5
 
 
+def test_the_sliders_are_around_the_saved_answers(htmx: Client, decision: Decision) -> None:
+    htmx.post(reverse("save-answers", args=[decision.pk]), {"version": "1", "processing.p95_s": "30"})
+    page = htmx.get(reverse("what-if-sliders", args=[decision.pk]), {"version": "1"}).content.decode()
+    assert 'data-of="2"' in page and "?version=2" in page
+    assert re.search(r'<output for="slider-processing">[^<]*30', page)
+
+
 def test_answers_that_contradict_the_others_are_named(htmx: Client, decision: Decision) -> None:
     answer = ask(htmx, decision, **{"processing.p50_s": "30"})
     assert answer.status_code == 422

@@ -80,6 +80,7 @@ class AnswersEdit:
         self.request = request
         self.decision = before.decision
         self.before = before
+        self.shown, self.shown_title = before, before.decision.title
 
     @cached_property
     def own(self) -> Library:
@@ -135,20 +136,32 @@ class AnswersEdit:
                 return redirect("template", after.answers.template)
             return redirect("decision", self.decision.pk)
         context = decision_context(self.request, self.decision, after, own=self.own)
-        changed = externally_changed_fields(self.post, self.before.answers, after.answers, self.own) | self.chosen
-        old = groups_of(self.before.answers, recommendation=self.before.recommendation, own=self.own)
-        context |= {"changes": changes(old, context["groups"], changed, self.post), "notice": notice}
-        response = self._page(context, 200)
+        response = self._page(context | {"changes": self._changes(context), "notice": notice}, 200)
         return trigger_client_event(response, ADVISED, after="settle") if context["run_options"].live else response
 
     def refused(self, problems: Iterable[Problem], status: int = 422) -> HttpResponse:
         context = decision_context(self.request, self.decision, self.before, self.post, problems, self.own)
+        if self.request.htmx and "version" in self.post:  # the page still shows that one, and a conflict has to be seen
+            context["version_in_page"] = self.post["version"]
         fields = [field for group in context["groups"] for field in group.fields if field.question.path in self.chosen]
-        return self._page(context | {"insist": self.insist, "changes": Changes(fields, [])}, status)
+        return self._page(context | {"insist": self.insist, "changes": Changes(fields)}, status)
 
     def not_started(self, revision: Revision, options: RunOptions) -> HttpResponse:
         context = decision_context(self.request, self.decision, revision, run_options=options)
-        return self._page(context | {"insist": True, "changes": Changes([], [])})
+        return self._page(context | {"insist": True, "changes": self._changes(context)})
+
+    def _changes(self, context: Mapping[str, Any]) -> Changes:
+        """From what the page showed when the request was made."""
+        before, after = self.shown, context["revision"]
+        changed = externally_changed_fields(self.post, before.answers, after.answers, self.own) | self.chosen
+        return changes(
+            groups_of(before.answers, recommendation=before.recommendation, own=self.own),
+            context["groups"],
+            changed,
+            self.post,
+            title=self.decision.title != self.shown_title,
+            status=self.is_created or after.number != before.number,
+        )
 
     def conflict(self, error: StaleVersion) -> HttpResponse:
         if self.request.htmx:
