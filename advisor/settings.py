@@ -167,6 +167,7 @@ WHITENOISE_USE_FINDERS = True
 # In hosted mode a reverse proxy ends TLS; the web server takes the scheme from its X-Forwarded-Proto, if it is a trusted one.
 _TLS = not CONFIGURATION.local
 SECURE_SSL_REDIRECT = _TLS
+SECURE_REDIRECT_EXEMPT = [r"^api/"]  # it refuses plain HTTP: a redirect would hide that a key was sent in the clear
 SESSION_COOKIE_SECURE = _TLS
 CSRF_COOKIE_SECURE = _TLS
 # A browser takes a name with __Host- only over TLS, for this host and all its paths: no other host of the domain can set it.

@@ -23,9 +23,13 @@ def is_offered() -> bool:
 
 
 def redirect_to_provider(request: HttpRequest, callback: str) -> HttpResponseBase:
-    """Raise SignInRefused if the provider does not answer."""
+    """Raise SignInRefused if the provider does not answer, or describes itself as another one."""
+    client = _client()
     try:
-        response: HttpResponseBase = _client().authorize_redirect(request, callback)
+        issuer = client.load_server_metadata().get("issuer")
+        if issuer != settings.CONFIGURATION.oidc_issuer:
+            raise SignInRefused(f"its metadata is of {issuer}, not of {settings.CONFIGURATION.oidc_issuer}")
+        response: HttpResponseBase = client.authorize_redirect(request, callback)
     except (OAuthError, RequestException, ValueError, RuntimeError) as error:
         raise SignInRefused(f"its configuration cannot be read: {error}") from error
     return response

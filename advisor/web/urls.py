@@ -1,6 +1,5 @@
 """Addresses of the pages."""
 
-from django.contrib.auth import views as auth
 from django.urls import path
 
 from advisor.decisions.models import SweepKind
@@ -163,5 +162,5 @@ urlpatterns = [
     path("operations/reconcile", operations.reconcile_now, name="reconcile-now"),
     path("operations/runs/<uuid:run_id>/cancel", operations.cancel_any_run, name="cancel-any-run"),
     path("operations/sweeps/<uuid:sweep_id>/cancel", operations.cancel_any_sweep, name="cancel-any-sweep"),
-    path("accounts/logout/", auth.LogoutView.as_view(next_page="home"), name="logout"),
+    path("accounts/logout/", accounts.SignOut.as_view(), name="logout"),
 ]

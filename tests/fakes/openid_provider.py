@@ -5,7 +5,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +24,10 @@ class OpenIdProvider:
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1", "use": "sig", "alg": "RS256"}))
     published: RSAKey | None = None
     """Another key than the one that signs, if set."""
+    described_issuer: str = ""
+    """In its metadata, instead of its own."""
+    signs: Callable[[dict[str, Any]], str] | None = None
+    """In place of its key and algorithm."""
     waiting: dict[str, tuple[dict[str, Any], str]] = field(default_factory=dict)
     """By code: the claims of its id token, and the PKCE challenge."""
     refused: list[str] = field(default_factory=list)
@@ -46,14 +50,14 @@ class OpenIdProvider:
         if authorization != expected or base64.urlsafe_b64encode(given).rstrip(b"=").decode() != challenge:
             self.refused.append(form.get("code", ""))
             return None
-        signed = jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
+        signed = self.signs(claims) if self.signs else jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
         return {"access_token": "unused", "token_type": "Bearer", "expires_in": 60, "id_token": signed}
 
     def document(self, path: str) -> dict[str, Any]:
         if path == "/keys":
             return {"keys": [(self.published or self.key).as_dict(private=False)]}
         return {
-            "issuer": self.issuer,
+            "issuer": self.described_issuer or self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize",
             "token_endpoint": f"{self.issuer}/token",
             "jwks_uri": f"{self.issuer}/keys",

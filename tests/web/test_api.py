@@ -124,6 +124,19 @@ def test_a_program_makes_a_decision_and_reads_its_advice(workspace: Workspace, a
     assert "From a program" in report.content.decode()
 
 
+def test_it_gives_the_documented_fields_and_no_others(
+    workspace: Workspace, alice: User, decision: Decision, make_run: MakeRun
+) -> None:
+    key, run = key_of(workspace, alice), make_run(State.SUCCEEDED)
+    row = {"id", "title", "url", "revision", "status", "style", "updated_at", "archived"}
+    of_run = {"id", "url", "engine", "state", "progress", "error", "created_at", "finished_at"}
+    listed = ask(reverse("api:decisions"), key).json()
+    assert set(listed) == {"decisions", "next"} and set(listed["decisions"][0]) == row
+    shown = ask(reverse("api:decision", args=[decision.pk]), key).json()
+    assert set(shown) == row | {"page", "runs", "answers", "recommendation"} and set(shown["runs"][0]) == of_run
+    assert set(ask(reverse("api:run", args=[run.pk]), key).json()) == of_run | {"queue_position", "result"}
+
+
 def test_a_run_is_started_once_for_a_key_of_its_own_and_read(
     workspace: Workspace, alice: User, decision: Decision
 ) -> None:

@@ -1,13 +1,16 @@
 """Signing in with an OpenID Connect provider, and the roles that its groups give."""
 
-from collections.abc import Iterator
+import base64
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
-from joserfc.jwk import RSAKey
+from joserfc import jwt
+from joserfc.jwk import OctKey, RSAKey
 from pydantic import SecretStr
 from pytest_django import Settings
 
@@ -39,7 +42,7 @@ def provider(
     running: OpenIdProvider, hosted: Configuration, settings: Settings, workspace: Workspace
 ) -> OpenIdProvider:
     """The site's, with groups for the workspace."""
-    running.published = None
+    running.published, running.signs, running.described_issuer = None, None, ""
     settings.CONFIGURATION = hosted.model_copy(
         update={
             "oidc_issuer": running.issuer,
@@ -139,6 +142,44 @@ def test_a_token_signed_with_another_key_signs_no_one_in(client: Client, provide
     openid._client_of.cache_clear()
     assert signed_in(client, provider).status_code == 403
     openid._client_of.cache_clear()
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    parts = [json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims)]
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + "."
+
+
+def signed_with_the_clients_secret(claims: dict[str, Any]) -> str:
+    return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(CLIENT_SECRET))
+
+
+@pytest.mark.parametrize("signs", [unsigned, signed_with_the_clients_secret])
+def test_only_the_algorithm_of_the_provider_is_accepted(
+    client: Client, provider: OpenIdProvider, signs: Callable[[dict[str, Any]], str]
+) -> None:
+    provider.signs = signs
+    assert signed_in(client, provider).status_code == 403
+    assert not ExternalIdentity.objects.exists()
+
+
+def test_a_provider_that_describes_itself_as_another_one_is_refused(client: Client, provider: OpenIdProvider) -> None:
+    provider.described_issuer = "https://another.example"
+    openid._client_of.cache_clear()
+    assert client.get(reverse("oidc-sign-in")).status_code == 503
+    openid._client_of.cache_clear()
+
+
+def test_no_token_of_the_provider_is_kept(client: Client, provider: OpenIdProvider) -> None:
+    given: list[str] = []
+
+    def remember(claims: dict[str, Any]) -> str:
+        given.append(jwt.encode({"alg": "RS256", "kid": "1"}, claims, provider.key))
+        return given[0]
+
+    provider.signs = remember
+    assert signed_in(client, provider).status_code == 302
+    kept = json.dumps(dict(client.session.items()), default=str)
+    assert given[0] not in kept and "access_token" not in kept and "id_token" not in kept
 
 
 def test_a_code_is_of_the_browser_that_asked(client: Client, provider: OpenIdProvider) -> None:

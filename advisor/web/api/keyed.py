@@ -36,6 +36,9 @@ class Unauthorized(Exception):
     pass
 
 
+PLAIN_HTTP = "use https://. The request came over plain HTTP: if it had a key, revoke that key"
+
+
 def keyed(scopes: Mapping[str, ApiScope]) -> Callable[[Endpoint], Endpoint]:
     """Serve the methods of `scopes`, each to keys with its scope. The request then has the key's workspace and the user who made it.
 
@@ -67,6 +70,8 @@ def keyed(scopes: Mapping[str, ApiScope]) -> Callable[[Endpoint], Endpoint]:
 def _admit_key(request: KeyedRequest) -> None:
     if settings.CONFIGURATION.local:
         raise Http404
+    if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+        raise PermissionDenied(PLAIN_HTTP)
     check_throttle(request)
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind != "Bearer" or not token:

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
@@ -105,6 +105,17 @@ class SignIn(LoginView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         label = settings.CONFIGURATION.oidc_label if is_offered() else ""
         return super().get_context_data(**kwargs) | {"provider": label, "is_mail_offered": is_mail_offered()}
+
+
+class SignOut(LogoutView):
+    """The browser drops the pages that it has kept, and input that was not sent. Cookies stay: it would drop those of other hosts, too."""
+
+    next_page = "home"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().dispatch(request, *args, **kwargs)
+        response["Clear-Site-Data"] = '"cache", "storage"'
+        return response
 
 
 NEXT_PAGE = "oidc_next"
