@@ -25,6 +25,9 @@ class Given(Expression):
     def as_sql(self, compiler: object, connection: object) -> tuple[str, tuple[Any]]:
         return "%s", (self,)
 
+    def prepare(self, values: Sequence[Any]) -> Any:
+        return self.field.get_db_prep_value(values[self.place], connection)
+
 
 def given_id(place: int = 0) -> Given:
     return Given(place, UUIDField())
@@ -37,7 +40,7 @@ def given_user(place: int) -> Given:
 class PreparedQuery:
     """`make` returns `values_list` of a query with a `Given` for all that differs from one time to the next.
 
-    Rows are as the driver has them, hashable: on SQLite, an id or an instant is text. PostgreSQL keeps a plan for each connection.
+    Rows are hashable, with ids and instants as text. PostgreSQL keeps a plan for each connection.
     """
 
     def __init__(self, make: "Callable[[], QuerySet[Any, tuple[Any, ...]]]") -> None:
@@ -49,11 +52,12 @@ class PreparedQuery:
 
     def __call__(self, *values: Any) -> Rows:
         sql, parameters = self._prepared
-        given = [
-            one.field.get_db_prep_value(values[one.place], connection) if isinstance(one, Given) else one
-            for one in parameters
-        ]
-        open_cursor = getattr(connection, "prepared_cursor", connection.cursor)
-        with open_cursor() as cursor:
+        if connection.vendor == "postgresql":
+            given = [values[one.place] if isinstance(one, Given) else one for one in parameters]
+            cursor = connection.prepared_cursor()  # type: ignore[attr-defined]
+        else:
+            given = [one.prepare(values) if isinstance(one, Given) else one for one in parameters]
+            cursor = connection.cursor()
+        with cursor:
             cursor.execute(sql, given)
-            return tuple(map(tuple, cursor.fetchall()))
+            return tuple(cursor.fetchall())

@@ -71,10 +71,10 @@ class KeptPages:
 
     def find(self, key: Hashable) -> list[Part | bytes] | None:
         with self._lock:
-            if key in self._pages:
-                self._pages.move_to_end(key)
-                return self._pages[key]
-        return None
+            parts = self._pages.pop(key, None)
+            if parts is not None:
+                self._pages[key] = parts  # the last to be forgotten
+            return parts
 
     def keep(self, key: Hashable, parts: list[Part | bytes]) -> None:
         with self._lock:
@@ -164,12 +164,13 @@ def keep_body(request: HttpRequest, key: Hashable, make: Callable[[], str], cont
     return response_of_parts(request, [keep_part(key, make)], content_type)
 
 
-def keep_part(key: Hashable, make: Callable[[], str]) -> Part:
-    """Text that never changes for its key, and is no secret of a request."""
+def keep_part(key: Hashable, make: Callable[[], str], is_current: Callable[[], bool] = lambda: True) -> Part:
+    """Text that is no secret of a request, kept unless the key changed while it was made."""
     parts = PAGES.find(key)
     if parts is None:
         parts = [Part(make().encode())]
-        PAGES.keep(key, parts)
+        if is_current():
+            PAGES.keep(key, parts)
     return cast("Part", parts[0])
 
 

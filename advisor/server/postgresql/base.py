@@ -5,6 +5,18 @@ from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from psycopg.adapt import AdaptersMap
+from psycopg.types.string import TextLoader
+
+_AS_TEXT = AdaptersMap(psycopg.adapters)
+for _kind in ("uuid", "timestamptz", "jsonb"):
+    _AS_TEXT.register_loader(_kind, TextLoader)
+
+
+class TextCursor(psycopg.Cursor[Any]):
+    """Read ids, instants and JSON as text: it is quicker to read and to compare."""
+
+    adapters = _AS_TEXT
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -23,8 +35,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().close_if_health_check_failed()
 
     def prepared_cursor(self) -> Any:
-        """A cursor whose queries are parsed and planned once for each connection."""
+        """A `TextCursor` whose queries are parsed and planned once for each connection."""
         self.close_if_health_check_failed()
         self.ensure_connection()
         with self.wrap_database_errors:
-            return self._prepare_cursor(psycopg.Cursor(self.connection))  # type: ignore[attr-defined]
+            return self._prepare_cursor(TextCursor(self.connection))  # type: ignore[attr-defined]
