@@ -9,12 +9,13 @@ from math import ceil
 from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import DateTimeField, F, GenericIPAddressField, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from advisor.teams.links import digest_of
 from advisor.teams.models import User
+from advisor.teams.prepared_queries import Given, PreparedQuery
 from core.numbers import count
 
 log = logging.getLogger(__name__)
@@ -120,9 +121,24 @@ def forget_attempts(user: User) -> int:
     return int(AccessAttempt.objects.filter(username=user.get_username()).delete()[0])
 
 
+_ATTEMPTS = PreparedQuery(
+    lambda: (
+        AccessAttempt.objects.filter(
+            ip_address=Given(0, GenericIPAddressField()), attempt_time__gt=Given(1, DateTimeField())
+        )
+        .order_by()
+        .values_list("failures_since_start")
+    )
+)
+
+
 def check_throttle(request: HttpRequest) -> None:
     """Raise TooManyAttempts if the address has tried too many wrong links."""
-    wait_s = seconds_to_wait("", client_address(request))
+    address = client_address(request)
+    attempts = _ATTEMPTS(address, timezone.now() - _cool_off()) if address else ()
+    if sum(failures for (failures,) in attempts) < settings.CONFIGURATION.sign_in_attempts_per_address:
+        return
+    wait_s = seconds_to_wait("", address)
     if wait_s:
         log.warning("Link refused for %d s after too many attempts: address %s", wait_s, client_address(request))
         raise TooManyAttempts(wait_s)

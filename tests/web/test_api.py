@@ -15,10 +15,13 @@ from django.utils import timezone
 
 from advisor.configuration import Configuration
 from advisor.decisions import stored
-from advisor.decisions.models import Decision, Run, State
+from advisor.decisions.models import Decision, Revision, Run, State
 from advisor.decisions.services.decisions import create_decision
+from advisor.decisions.services.runs import cancel_run, request_run
 from advisor.teams.models import ApiKey, Membership, Role, User, Workspace
 from advisor.teams.services.api_keys import create_api_key
+from advisor.teams.services.workspaces import create_workspace
+from advisor.web.api import endpoints
 from tests.conftest import member
 from tests.web.conftest import MakeRun
 
@@ -248,10 +251,10 @@ def test_a_longer_list_takes_no_more_queries(workspace: Workspace, alice: User, 
     ask(reverse("api:decisions"), key)  # notes its use
     counts = []
     for _ in range(2):
+        create_decision(workspace, alice, {"template": "email_triage"})  # the list before is kept
         with CaptureQueriesContext(connection) as queries:
             listed = ask(reverse("api:decisions"), key)
         counts.append((len(json.loads(listed.content)["decisions"]), len(queries)))
-        create_decision(workspace, alice, {"template": "email_triage"})
     assert counts[1] == (counts[0][0] + 1, counts[0][1])
 
 
@@ -267,3 +270,46 @@ def test_compressed_it_says_the_same_and_follows_what_is_stored(
     decision.revisions.update(answers_json=stored.dump(decision.latest().answers.model_copy(update={"name": "New"})))
     again = json.loads(ask(reverse("api:decision", args=[decision.pk]), key).content)
     assert (again["title"], again["answers"]["name"]) == ("Renamed", "New")
+
+
+@pytest.mark.parametrize(("name", "queries"), [("decisions", 3), ("decision", 4), ("run", 3)])
+def test_what_is_kept_is_read_with_few_queries_and_only_by_whom_it_is_for(
+    name: str, queries: int, decision: Decision, run: Run, workspace: Workspace, alice: User, bob: User
+) -> None:
+    address, key = address_of(name, decision, run), key_of(workspace, alice)
+    first = ask(address, key).content
+    with CaptureQueriesContext(connection) as asked:  # wrong keys of the address, the key, what the answer is made of
+        assert ask(address, key).content == first
+    assert len(asked) == queries, [query["sql"] for query in asked]
+    other = ask(address, key_of(create_workspace(bob, "Another"), bob))
+    assert other.status_code == 404 or str(decision.pk) not in other.content.decode()
+    ApiKey.objects.update(revoked_at=timezone.now())
+    assert ask(address, key).status_code == 401
+
+
+def test_an_answer_that_changed_while_it_was_made_is_not_kept(
+    decision: Decision, workspace: Workspace, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, key = reverse("api:decision", args=[decision.pk]), key_of(workspace, alice)
+    row = endpoints._decision_row
+
+    def rename(decision: Decision, latest: Revision) -> dict[str, Any]:
+        made = row(decision, latest)
+        Decision.objects.filter(pk=decision.pk).update(title="Meanwhile")
+        return made
+
+    with monkeypatch.context() as patched:
+        patched.setattr(endpoints, "_decision_row", rename)
+        ask(address, key)
+    Decision.objects.filter(pk=decision.pk).update(title=decision.title)
+    monkeypatch.setattr(endpoints, "_decision_row", lambda *_: {"made": "again"})
+    assert json.loads(ask(address, key).content)["made"] == "again"
+
+
+def test_the_place_in_the_queue_follows_other_runs(decision: Decision, workspace: Workspace, alice: User) -> None:
+    key = key_of(workspace, alice)
+    first, second = (request_run(decision.latest(), alice, name) for name in ("one", "another"))
+    address = reverse("api:run", args=[second.pk])
+    assert json.loads(ask(address, key).content)["queue_position"] == 2
+    cancel_run(first, alice)
+    assert json.loads(ask(address, key).content)["queue_position"] == 1

@@ -1,6 +1,7 @@
 """The JSON API, version 1: decisions with answers and advice, their reports, and simulations."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +12,8 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from advisor.decisions.jobs import start_run
-from advisor.decisions.models import Decision, Revision, Run, State
+from advisor.decisions.models import ACTIVE, Decision, Revision, Run, State
+from advisor.decisions.models.run import LARGE_COLUMNS
 from advisor.decisions.services.decisions import create_decision
 from advisor.decisions.services.recordings import replace_recording_name
 from advisor.decisions.services.runs import RunRequest
@@ -19,15 +21,42 @@ from advisor.decisions.services.turns import place_in_queue
 from advisor.server.page_threads import quick_page
 from advisor.teams.links import absolute_link
 from advisor.teams.models import ApiScope
+from advisor.teams.prepared_queries import PreparedQuery, Rows, columns, given_id
+from advisor.teams.services.audit import AuditSubject
 from advisor.web.api.keyed import KeyedRequest, json_refusal, keyed
-from advisor.web.compressed_parts import Part, response_of_parts
+from advisor.web.compressed_parts import response_of_parts
 from advisor.web.kept_pages import keep_part
+from advisor.web.page_keys import LARGE_TEXTS, Digest
 from advisor.web.views.answers import UPLOAD_BYTES, answers_in_sheet
 from advisor.web.views.exports import report
 from core.errors import InvalidInput, Problem
 
 PAGE_SIZE = 100
 STORED_TEXTS = ("answers_json", "recommendation_json")
+_OF_LATEST = ("decision__title", "pk", "status", *columns(Decision, "decision__"), *columns(Revision, but=LARGE_TEXTS))
+_LISTED = PreparedQuery(
+    lambda: (
+        Revision.objects.filter(decision__workspace=given_id())
+        .latest_only()
+        .order_by("-decision__updated_at", "decision")
+        .values_list(*_OF_LATEST)[: PAGE_SIZE + 1]
+    )
+)
+_LATEST = PreparedQuery(
+    lambda: (
+        Revision.objects.filter(decision=given_id(), decision__workspace=given_id(1))
+        .latest_only()
+        .values_list(*_OF_LATEST, *map(Digest, LARGE_TEXTS))
+    )
+)
+_RUN = PreparedQuery(
+    lambda: Run.objects.filter(pk=given_id(), workspace=given_id(1)).values_list(
+        "revision__decision__title", "pk", "state", *columns(Run, but=LARGE_COLUMNS)
+    )
+)
+_RUNS_OF_REVISION = PreparedQuery(
+    lambda: Run.objects.filter(revision=given_id()).order_by("pk").values_list(*columns(Run, but=LARGE_COLUMNS))
+)
 SHEET_TYPES = ("application/json", "application/yaml")
 MOST_REPLICATIONS_DIGITS = 6
 
@@ -38,14 +67,21 @@ def decisions(request: KeyedRequest) -> HttpResponseBase:
     return _create_decision(request) if request.method == "POST" else _list_decisions(request)
 
 
-def _list_decisions(request: KeyedRequest) -> JsonResponse:
+def _list_decisions(request: KeyedRequest) -> HttpResponse:
+    """The first page is kept."""
+    if request.GET.get("page", "1") != "1":
+        return JsonResponse(_decisions_page(request))
+    return _kept(request, lambda: _LISTED(request.workspace.pk), lambda: json.dumps(_decisions_page(request)))
+
+
+def _decisions_page(request: KeyedRequest) -> dict[str, Any]:
     rows = Decision.objects.for_workspace(request.workspace).order_by("-updated_at", "id")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     following = f"{reverse('api:decisions')}?page={page.next_page_number()}" if page.has_next() else None
     latest = Revision.objects.filter(decision__in=list(page)).latest_only().defer(*STORED_TEXTS)
     by_decision = {revision.decision_id: revision for revision in latest}
     listed = [_decision_row(decision, by_decision[decision.pk]) for decision in page]
-    return JsonResponse({"decisions": listed, "next": following})
+    return {"decisions": listed, "next": following}
 
 
 def _decision_row(decision: Decision, latest: Revision) -> dict[str, Any]:
@@ -79,15 +115,21 @@ def _find_decision(request: KeyedRequest, decision_id: UUID) -> Decision:
 @quick_page
 @keyed({"GET": ApiScope.READ})
 def show_decision_json(request: KeyedRequest, decision_id: UUID) -> HttpResponse:
-    decision = _find_decision(request, decision_id)
-    latest = decision.latest()
-    runs = latest.runs.without_result().order_by("-created_at")
-    texts = f'"answers": {latest.answers_json}, "recommendation": {latest.recommendation_json}'
-    row = _decision_row(decision, latest) | {
-        "page": absolute_link(request, reverse("decision", args=[decision.pk])),
-        "runs": [_run_row(run) for run in runs],
-    }
-    return _with_stored(request, row, keep_part(("api:decision", texts), lambda: texts))
+    def read() -> Rows:
+        latest = _LATEST(decision_id, request.workspace.pk)
+        return latest and latest + _RUNS_OF_REVISION(latest[0][1])
+
+    def make() -> str:
+        decision = _find_decision(request, decision_id)
+        latest = decision.latest()
+        runs = latest.runs.without_result().order_by("-created_at")
+        row = _decision_row(decision, latest) | {
+            "page": absolute_link(request, reverse("decision", args=[decision.pk])),
+            "runs": [_run_row(run) for run in runs],
+        }
+        return _with_members(row, f'"answers": {latest.answers_json}, "recommendation": {latest.recommendation_json}')
+
+    return _kept(request, read, make)
 
 
 @keyed({"GET": ApiScope.READ})
@@ -119,17 +161,30 @@ def _whole_number(text: str) -> int | None:
 @keyed({"GET": ApiScope.READ})
 def show_run_json(request: KeyedRequest, run_id: UUID) -> HttpResponse:
     """With its result once it has succeeded."""
-    run = get_object_or_404(Run.objects.for_workspace(request.workspace).without_result(), pk=run_id)
-    row = _run_row(run) | {"queue_position": place_in_queue(run)}
-    if run.state != State.SUCCEEDED:
-        return JsonResponse(row | {"result": None})
-    return _with_stored(request, row, keep_part(("api:run", run.pk), lambda: f'"result": {run.result_json}'))
+
+    def make() -> str:
+        run = get_object_or_404(Run.objects.for_workspace(request.workspace).without_result(), pk=run_id)
+        row = _run_row(run) | {"queue_position": place_in_queue(run)}
+        return _with_members(row, f'"result": {run.result_json if run.state == State.SUCCEEDED else "null"}')
+
+    return _kept(request, lambda: _RUN(run_id, request.workspace.pk), make)
 
 
-def _with_stored(request: KeyedRequest, row: dict[str, Any], stored: Part) -> HttpResponse:
-    """The row, and members of the object that are stored as JSON, which are neither parsed nor compressed anew."""
-    begun = json.dumps(row, cls=DjangoJSONEncoder).removesuffix("}")
-    return response_of_parts(request, [Part(f"{begun}, ".encode()), stored, Part(b"}")], "application/json")
+def _kept(request: KeyedRequest, read: Callable[[], Rows], make: Callable[[], str]) -> HttpResponse:
+    """JSON, kept for the rows that it was made from, unless it has a place in the queue, which others move. Rows begin with title, id and state."""
+    rows = read()
+    if rows:
+        title, _, state, *_ = rows[0]
+        request.audit_subject = AuditSubject(request.workspace.pk, title)  # type: ignore[attr-defined]
+        if state in ACTIVE:
+            return HttpResponse(make(), content_type="application/json")
+    part = keep_part((request.path, rows), make, lambda: read() == rows)
+    return response_of_parts(request, [part], "application/json")
+
+
+def _with_members(row: dict[str, Any], stored: str) -> str:
+    """The row, with members of the object that are stored as JSON."""
+    return f"{json.dumps(row, cls=DjangoJSONEncoder).removesuffix('}')}, {stored}}}"
 
 
 def _run_row(run: Run) -> dict[str, Any]:
