@@ -123,6 +123,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "advisor.teams.site_words.SiteWordsValidator"},
 ]
 
 PASSWORD_RESET_TIMEOUT = 3600  # seconds for which a link that was asked for by email holds

@@ -127,6 +127,24 @@ def test_a_short_and_a_common_password_are_refused(dora: User, password: str) ->
     assert wrong_passwords(dora, password, password)
 
 
+@pytest.mark.parametrize(
+    ("password", "is_refused"),
+    [
+        ("Crossover-2026", True),
+        ("crossovercrossover1", True),
+        ("Acme2026!!", True),
+        ("decisions.acme.example", True),
+        ("acme rocket launch", False),
+        ("a crossover of two ducks", False),
+    ],
+)
+def test_a_password_that_is_the_name_of_the_site_is_refused(
+    hosted: Configuration, settings: Settings, dora: User, password: str, is_refused: bool
+) -> None:
+    settings.CONFIGURATION = hosted.model_copy(update={"public_url": "https://decisions.acme.example"})
+    assert bool(wrong_passwords(dora, password, password)) is is_refused
+
+
 def test_password_fields_are_masked_and_leave_managers_their_work(
     hosted: Configuration, client: Client, dora: User
 ) -> None:
