@@ -1,6 +1,7 @@
 """Django's settings, from the environment by way of `configuration`."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dj_database_url
@@ -99,6 +100,9 @@ def _database() -> dict[str, Any]:
         },
     }
 
+
+KEPT_PAGES_FOLDER: Path | None = None
+"""What the web processes of an `up` share; the command that serves pages sets it."""
 
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from django.conf import settings
+
 from advisor.configuration import not_writable_sentence
 from core.errors import CannotRun
 
@@ -82,3 +84,8 @@ def ended_uncleanly(data: Path) -> bool:
     """Whether the last `up` on this folder left without tidying, so that its children may take a few seconds to end."""
     lock = data / "up.lock"
     return lock.exists() and lock.read_text().strip() != ""
+
+
+def kept_pages_folder() -> Path:
+    """Emptied by each `up` before it starts web processes."""
+    return Path(settings.CONFIGURATION.data) / "pages"

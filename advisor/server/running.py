@@ -1,5 +1,6 @@
 """The order in which a whole site comes up: data folder, port, broker, database, static files, and then the processes."""
 
+import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -64,6 +65,7 @@ def run_site(
 
 def prepare(is_local: bool) -> None:
     """Idempotent, and quick if nothing has changed. Raises CannotRun if the database cannot be used."""
+    shutil.rmtree(instance.kept_pages_folder(), ignore_errors=True)
     with ThreadPoolExecutor(max_workers=1) as executor:
         collecting = executor.submit(static.collect_if_changed)
         _prepare_database(is_local)

@@ -4,6 +4,7 @@ import gzip
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,6 +23,7 @@ from advisor.decisions.services.decisions import (
 )
 from advisor.decisions.services.library import hide_entry
 from advisor.decisions.services.revisions import save_answers
+from advisor.decisions.services.runs import cancel_run
 from advisor.teams.models import Membership, Role, User, Workspace
 from advisor.teams.services.workspaces import create_workspace, rename_workspace
 from advisor.web import kept_pages
@@ -77,6 +79,31 @@ def test_a_page_is_kept_and_is_the_same_but_for_its_tokens(
     assert len(keys) == 2
 
 
+def test_another_process_shows_what_one_has_made_with_tokens_of_its_own(
+    looked_at: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kept_pages, "PAGES", KeptPages(folder=tmp_path))
+    first = looked_at()
+    monkeypatch.setattr(kept_pages, "PAGES", KeptPages(folder=tmp_path))
+    monkeypatch.setattr(kept_pages, "render_to_string", lambda *_: pytest.fail("made again"))
+    again = looked_at()
+    assert without_varying(again) == without_varying(first)
+    for name in first:
+        tokens = [dict(VARYING.findall(pages[name]))["csrfmiddlewaretoken"] for pages in (first, again)]
+        assert tokens[0] != tokens[1] and not any(place in again[name] for place in kept_pages._PLACES)
+
+
+def test_pages_are_shown_though_no_other_process_can_have_them(
+    looked_at: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("in the place of the folder")
+    monkeypatch.setattr(kept_pages, "PAGES", KeptPages(folder=taken))
+    first = looked_at()
+    monkeypatch.setattr(kept_pages, "render_to_string", lambda *_: pytest.fail("made again"))
+    assert without_varying(looked_at()) == without_varying(first)
+
+
 def test_the_browser_says_how_long_ago_something_was(
     looked_at: Callable[[], dict[str, str]], decision: Decision, run: Run
 ) -> None:
@@ -109,6 +136,29 @@ def rename(decision: Decision, alice: User) -> None:
 
 def demote(decision: Decision, alice: User) -> None:
     Membership.objects.filter(user=alice).update(role=Role.VIEWER)
+
+
+def test_progress_is_kept_for_pages_and_for_browsers_without_scripts_and_follows_its_row(
+    client: Client, alice: User, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(alice)
+    running = make_run("running")
+    address = reverse("run-progress", args=[running.pk])
+
+    def look(**headers: str) -> str:
+        return client.get(address, headers=headers).content.decode()
+
+    first = [look(**{"HX-Request": "true"}), look()]
+    assert ["<title>" in one for one in first] == [True, False]
+    Run.objects.filter(pk=running.pk).update(progress_fraction=0.42)
+    changed = look()
+    assert "42 %" in changed
+    monkeypatch.setattr(kept_pages, "render_to_string", lambda *_: pytest.fail("made again"))
+    assert look() == changed
+    Run.objects.filter(pk=running.pk).update(progress_fraction=running.progress_fraction)
+    assert [look(**{"HX-Request": "true"}), look()] == first
+    cancel_run(running, alice)
+    assert "cancelled" in look()
 
 
 CHANGES: dict[str, tuple[Callable[[Decision, User], Any], dict[str, tuple[str, bool]]]] = {

@@ -63,7 +63,7 @@ from core.numbers import count
 from simulator.result import Conclusion, LiveReport, Result
 from simulator.scenario import Scenario
 
-RUN_PAGE = "runs/show.html"
+RUN_PAGE, PROGRESS = "runs/show.html", "runs/_fragments.html#live"
 SO_FAR_CHARTS = ("queue_depth", "lag_s", "in_flight", "provider_calls", "latency")
 """The charts that fill while a live run runs (`reports.charts.live`)."""
 MORE_SERVERS = 1.5
@@ -88,13 +88,21 @@ def show_run(request: MemberRequest, run_id: UUID) -> HttpResponse:
 @require_safe
 @cache_control(no_store=True)
 def run_progress(request: MemberRequest, run_id: UUID) -> HttpResponse:
-    """The progress; once the run has ended, all of it, which replaces the element that polls."""
+    """The progress; once the run has ended, all of it, which replaces the element that polls.
+
+    Many may watch a simulation: its progress is kept, too, which is in its row.
+    """
+    key = key_of_run(request.user, run_id)
+    if fragment := find_kept(request, PROGRESS, key, is_page=False):
+        return fragment
     run = find_run(request, run_id)
-    fragment = "live" if run.active else "run"
-    response = render(
-        request, f"runs/_fragments.html#{fragment}", _run_context(run, may_edit(request.user, run.workspace))
-    )
-    return response if run.active else retarget(response, "#run")
+    context = _run_context(run, may_edit(request.user, run.workspace))
+    if run.active:
+        kept_under = key if run.state == State.RUNNING and run.engine == EngineName.KERNEL else None
+        return render_kept(
+            request, PROGRESS, kept_under, lambda: key_of_run(request.user, run_id), context, is_page=False
+        )
+    return retarget(render(request, "runs/_fragments.html#run", context), "#run")
 
 
 @require_POST

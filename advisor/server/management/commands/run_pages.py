@@ -8,6 +8,7 @@ from django.urls import get_resolver
 
 from advisor.configuration import Configuration
 from advisor.decisions.services.simulated_advice import THREADS
+from advisor.server.instance import kept_pages_folder
 from advisor.server.management.child_command import ChildCommand
 
 
@@ -22,6 +23,7 @@ class Command(ChildCommand):
         )
 
     def serve(self, options: dict[str, Any]) -> None:
+        settings.KEPT_PAGES_FOLDER = kept_pages_folder()
         # A version whose pages cannot be loaded ends here, before a proxy sends it requests.
         get_resolver().check()
         THREADS.begin_warming()
