@@ -372,7 +372,7 @@ COUPLING_SECTION = QuestionSection(
         ),
         Question(
             "caller.wants_live_updates",
-            "Does somebody watch the progress?",
+            "Do people watch the progress?",
             "An open connection (SSE) shows it, unless a webhook can tell.",
             applies=a_service_waits,
         ),
