@@ -103,7 +103,11 @@ class KeptPages:
             if parts is not None:
                 self._pages[key] = parts  # the last to be forgotten
                 return parts
-        parts = cast("Parts | None", self._files.get(_name_of(key)))
+        try:
+            parts = cast("Parts | None", self._files.get(_name_of(key)))
+        except OSError as error:
+            log.warning("A kept page could not be read: %s", error)
+            return None
         if parts is not None:
             self._keep_here(key, parts)
         return parts

@@ -1,7 +1,7 @@
 """Django's backend for PostgreSQL, with less work for each request."""
 
 import select
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from django.db.backends.postgresql import base
@@ -14,17 +14,21 @@ for _kind in ("uuid", "timestamptz", "jsonb"):
 
 
 class TextCursor(psycopg.Cursor[Any]):
-    """Read ids, instants and JSON as text: it is quicker to read and to compare."""
+    """Plan a query once for each connection. Read ids, instants and JSON as text: it is quicker to read and to compare."""
 
     adapters = _AS_TEXT
+
+    def execute(self, *query: Any, **options: Any) -> Self:
+        """Prepare this query alone: with a threshold that stays, psycopg would remember the text of all others, with the values in it."""
+        self.connection.prepare_threshold = 0
+        try:
+            return super().execute(*query, **options)
+        finally:
+            self.connection.prepare_threshold = None
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     health_check_done: bool
-
-    def get_connection_params(self) -> dict[str, Any]:
-        """Prepare at once what goes through `prepared_cursor`: Django's own cursors prepare nothing."""
-        return super().get_connection_params() | {"prepare_threshold": 0}
 
     def close_if_health_check_failed(self) -> None:
         """Ask the database only if something arrived on the idle connection: a server that ends a connection says so, or closes it."""
@@ -35,7 +39,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().close_if_health_check_failed()
 
     def prepared_cursor(self) -> Any:
-        """A `TextCursor` whose queries are parsed and planned once for each connection."""
         self.close_if_health_check_failed()
         self.ensure_connection()
         with self.wrap_database_errors:
