@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
@@ -79,6 +79,9 @@ class Measurement:
             ]
         )
 
+    def new_run(self) -> Request:
+        return self.api("new run", f"decisions/{self.random.choice(self.sample.quick)}/runs?replications=1", "POST")
+
     async def measure_costs(self) -> None:
         """One request at a time: the first ones, which nothing was kept for, and later ones."""
         for kind in (*PAGE_KINDS, "charts of a run", "progress of a run"):
@@ -90,10 +93,11 @@ class Measurement:
     async def _in_turn(self, kind: str, requests: list[Request]) -> dict[str, Answers]:
         return {kind: await self.client.ask_each(requests)}
 
-    async def measure_load(self, pages_per_s: float, seconds: float) -> None:
+    async def measure_load(self, rates_per_s: Sequence[float], seconds: float) -> None:
         client, random = self.client, self.random
-        name = f"{pages_per_s:g} pages a second"
-        await self._record(name, lambda: client.send_at_rate(self.any_page, pages_per_s, seconds, random))
+        for rate_per_s in rates_per_s:
+            name = f"{rate_per_s:g} pages a second"
+            await self._record(name, partial(client.send_at_rate, self.any_page, rate_per_s, seconds, random))
         name = f"{API_PER_S:g} API reads a second"
         await self._record(name, lambda: client.send_at_rate(self.any_api_read, API_PER_S, seconds / 3, random))
         paths = cycle(self.every_page("progress of a run"))
@@ -103,12 +107,8 @@ class Measurement:
             return {"poll": await client.poll(polls, POLL_EVERY_S, seconds / 3, random)}
 
         await self._record(f"{VIEWERS} viewers, every {POLL_EVERY_S:g} s", watch)
-        make = f"decisions/{self.sample.quick}/runs?replications=1"
         name = f"{RUNS_PER_S:g} new runs a second"
-        await self._record(
-            name,
-            lambda: client.send_at_rate(lambda: self.api("new run", make, "POST"), RUNS_PER_S, seconds / 6, random),
-        )
+        await self._record(name, lambda: client.send_at_rate(self.new_run, RUNS_PER_S, seconds / 6, random))
 
     async def _record(self, part: str, measure: Callable[[], Any]) -> None:
         cpu_s, begun = self.site.web_cpu_s(), time.perf_counter()
@@ -187,7 +187,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
     parser.add_argument("--web", type=int, default=2, help="web processes (default 2)")
     parser.add_argument("--workers", type=int, default=2, help="workers (default 2)")
-    parser.add_argument("--rate", type=float, default=PAGES_PER_S, help="pages a second (default 150)")
+    parser.add_argument(
+        "--rate", type=float, nargs="+", default=[PAGES_PER_S], help="pages a second, one after the other (default 150)"
+    )
     parser.add_argument("--seconds", type=float, default=30.0, help="of pages; the other parts take less (default 30)")
     parser.add_argument("--seed", type=int, default=1, help="of the order and the instants of requests (default 1)")
     parser.add_argument("--json", type=Path, help="a file for the figures")

@@ -34,14 +34,14 @@ class Sample:
     """What a measurement asks for."""
 
     cookies: list[str] = field(default_factory=list)
-    """Of people who have signed in."""
+    """Of people who have signed in, one text for each."""
     key: str = ""
     decisions: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     """Each has succeeded."""
     under_way: list[str] = field(default_factory=list)
-    quick: str = ""
-    """A decision whose simulation takes little."""
+    quick: list[str] = field(default_factory=list)
+    """Decisions whose simulations take little."""
 
 
 class BenchSite:
@@ -155,7 +155,7 @@ def make_sample() -> Sample:
         sample.decisions.append(str(decision.pk))
         started = start_run(decision.latest(), maker, idempotency_key=uuid4().hex)
         sample.runs.append(str(started.run.pk))
-    sample.quick = str(advice[TEMPLATES_USED[0]].pk)
+    sample.quick = sample.decisions[:: len(TEMPLATES_USED)]
     deadline = time.monotonic() + RUNS_S
     while Run.objects.filter(pk__in=sample.runs).exclude(state=State.SUCCEEDED).exists():
         if time.monotonic() > deadline:
@@ -185,9 +185,15 @@ def begin_runs(sample: Sample) -> "list[Run]":
 
 
 def _sign_in(person: Any) -> str:
+    """The cookies that a browser has once it has sent the form."""
     from django.conf import settings
     from django.test import Client
+    from django.utils.crypto import get_random_string
 
     client = Client(SERVER_NAME=HOST)
     client.force_login(person, "django.contrib.auth.backends.ModelBackend")
-    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    cookies = {
+        settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value,
+        settings.CSRF_COOKIE_NAME: get_random_string(32),
+    }
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
