@@ -70,13 +70,15 @@ def decision_context(
     run_options: RunOptions | None = None,
     *,
     is_page: bool | None = None,
+    patience_s: float | None = None,
 ) -> dict[str, Any]:
     """The page; if a post was refused, with what was posted, what is wrong with it, and the last valid advice.
 
     Pass `own`, the workspace's library, to avoid a second query; and `run_options` if the run options differ from those of the request.
     Unless `is_page`, which a request of htmx is not by itself, the plan of a live run stays as it is, and tags and comments, which a fragment
-    seldom shows, are looked up where they are shown.
+    seldom shows, are looked up where they are shown. The simulation of the answers begins first, and is waited for, `patience_s`, last.
     """
+    advise_revision(revision)
     is_page = not request.htmx if is_page is None else is_page
     run_options = run_options or load_run_options(request, decision.pk)
     own = own or library_of(decision.workspace)
@@ -85,8 +87,11 @@ def decision_context(
     steps = steps_of(decision)
     problems = tuple(problems)
     errors = errors_by_field(problems)
-    advised = advise_revision(revision, 0.0 if THREADS.is_busy else SAVE_PATIENCE_S)
-    answers = revision.answers
+    trace, answers = recording_of(revision), revision.answers
+    status_summary = summarize_status(decision, revision)
+    if patience_s is None:
+        patience_s = 0.0 if THREADS.is_busy else SAVE_PATIENCE_S
+    advised = advise_revision(revision, patience_s)
     is_of_latest = last_run is not None and last_run.revision_id == revision.pk
     groups = groups_of(answers, post, problems, advised.recommendation, own)
     return {
@@ -101,9 +106,9 @@ def decision_context(
         "problems": problems,
         "faults": [path for path in errors if path],
         "only_contradictions": all(problem.others for problem in problems),
-        "trace": recording_of(revision),
+        "trace": trace,
         "may_edit": may_edit(request.user, decision.workspace),
-        "status_summary": summarize_status(decision, revision),
+        "status_summary": status_summary,
         "statuses": Status.choices,
         "tags": tuple(decision.tags.all()) if is_page else decision.tags.all(),
         "comments": decision.comments.count() if is_page else decision.comments.count,

@@ -185,14 +185,15 @@ def settle_advice(request: MemberRequest, decision_id: UUID) -> HttpResponse:
     version = request.GET.get("version", "")
     revision = find_latest(request, decision_id, version)
     decision = revision.decision
-    advise_revision(revision, POLL_S)
-    is_search = "flips" in request.GET
-    is_found = is_search and find_flips_of(revision, POLL_S)
+    if "flips" in request.GET:
+        advise_revision(revision, POLL_S)
+        if not find_flips_of(revision, POLL_S):
+            return HttpResponse(status=204)
+    context = decision_context(request, decision, revision, patience_s=POLL_S)
     stored = Decision.objects.filter(pk=decision.pk).values_list("draft_version", flat=True).first()
     current = version_in_page(revision) if stored is None else str(stored)
-    if version != current or (is_search and not is_found):
+    if version != current:
         return HttpResponse(status=204)
-    context = decision_context(request, decision, revision)
     shows = request.GET.get("shows", "")
     if context["awaited"] and shows != OLDER:
         return render(request, "decisions/_advice.html#awaiting", context | {"oob": True, "shows": shows})
