@@ -99,6 +99,12 @@
     if (current && controls.some((control) => controlChangedAt.get(control) > current.upTo)) detail.shouldSwap = false;
   });
 
+  // What a simulation has found is not shown next to answers that have been typed since: the response to their request asks anew.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const isSimulated = detail.pathInfo?.requestPath?.includes("/advice/settled");
+    if (isSimulated && (current || waiting.length || lastChange > askedUpTo)) detail.shouldSwap = false;
+  });
+
   // A link that is followed before the last change is saved waits for it: a map or a report uses what was typed.
   // If it cannot be saved the page stays, and says so; the same link leads away when it is pressed again.
   let address = "";

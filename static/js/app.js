@@ -254,6 +254,8 @@
     if (!unsaved || event.detail.requestConfig?.verb !== "post" || event.detail.elt?.id === "what-if-form") return;
     unsaved.querySelector("[data-why]").textContent = WHY[event.detail.xhr?.status] ?? "the server did not answer";
     unsaved.hidden = false;
+    const awaiting = document.getElementById("awaiting");
+    if (awaiting) htmx.trigger(awaiting, "load"); // what was found meanwhile was not shown
   };
   document.addEventListener("htmx:responseError", failed);
   document.addEventListener("htmx:sendError", failed);

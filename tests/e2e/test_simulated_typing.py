@@ -30,7 +30,15 @@ def test_evidence_follows_the_answers_that_it_is_of(visit: Page) -> None:
     first, second = held
     first.fulfill(status=200, content_type="text/html", body='<div id="advice-details">of older answers</div>')
     expect(visit.locator("#advice-details")).not_to_contain_text("of older answers")
-    second.continue_()
+    with visit.expect_request(re.compile("/answers$")) as saving:
+        visit.route(re.compile("/answers$"), lambda route: held.append(route))
+        field(visit, RATE).fill("5.3")
+    with visit.expect_response(re.compile("/advice/settled")):
+        second.continue_()
+    visit.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(verdict.locator(SIMULATED)).to_have_count(0)
+    assert saving.value.post_data and "5.3" in saving.value.post_data
+    held[-1].continue_()
     visit.unroute_all()
     expect(verdict.locator(SIMULATED)).to_contain_text("Simulated with your numbers")
     expect(visit.locator("#advice-details")).not_to_contain_text("of older answers")
