@@ -9,10 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 from tests.proxies import TRUSTED, TlsProxy, Visitor, free_port, listens
@@ -22,6 +25,8 @@ PASSWORD = "correct-horse-battery-9"
 LINK = re.compile(r"This link makes the first administrator, once: (https://\S+)")
 ANSWERS = "template: document_extraction\nname: A hosted decision\nvolume: {mean_rate_per_s: 2}\n"
 MAP = {"x": "processing.p95_s", "y": "", "jobs": "3000"}
+SIGNED_OUT = 302
+"""In place of the status of a page that led to the sign-in page."""
 MIGRATING = "Bringing the database up to date"
 
 
@@ -82,7 +87,7 @@ class Database:
         self.run("createdb", "crossover")
 
     def start(self) -> None:
-        options = f"-h 127.0.0.1 -p {self.port} -k {self.folder}"
+        options = f"-h 127.0.0.1 -p {self.port} -k {self.folder} -c max_connections=200"
         self._run(
             "pg_ctl", "-D", f"{self.folder}/data", "-w", "-t", "60", "-l", f"{self.folder}/log", "-o", options, "start"
         )
@@ -121,10 +126,26 @@ class HostedSite:
         self.web: dict[int, Server] = {}
         self.workers: dict[int, Server] = {}
         self.ada = Visitor()
+        self.tree = ROOT
+        """Whose code the parts run that are started from now on."""
+        self.rows: list[tuple[str, float, str]] = []
+
+    def step(self, title: str, act: Callable[[], str]) -> None:
+        """Add a row to the table of what was done, with its seconds."""
+        begun = time.monotonic()
+        outcome = act()
+        self.rows.append((title, time.monotonic() - begun, outcome))
+        print(f"{title} ({self.rows[-1][1]:.1f} s): {outcome}", flush=True)
+
+    def print_table(self) -> None:
+        total_s = sum(seconds for _, seconds, _ in self.rows)
+        print(f"\nAll of it in {total_s:.0f} s:\n\n| step | seconds | what it showed |\n| --- | --- | --- |")
+        for title, seconds, outcome in self.rows:
+            print(f"| {title} | {seconds:.1f} | {outcome} |")
 
     def part(self, name: str, role: str, *options: str, **environment: str) -> Server:
         """One part of the site, with its own data folder."""
-        command = [sys.executable, str(ROOT / "manage.py"), "up", "--role", role, *options]
+        command = [sys.executable, str(self.tree / "manage.py"), "up", "--role", role, *options]
         command += ["--data", str(self.folder / name.replace(" ", "-"))]
         server = Server(name, self.folder, command, self.environment | environment)
         self.stack.callback(server.end)
@@ -188,6 +209,29 @@ class HostedSite:
             and Visitor().open(f"http://127.0.0.1:{self.ports[number]}/health/{page}")[0] == 200
         )
 
+    def restart_web(self, number: int) -> None:
+        """End a web server well, and start it again; return once it answers pages."""
+        code = self.web[number].end()
+        assert code == 0, f"web {number} ended with {code}:\n{self.web[number].log.read_text()[-2000:]}"
+        self.start_web(number)
+        self.web[number].until_printed("Crossover is at")
+        eventually(lambda: self.is_ready(number, "serving"), START_S)
+
+    @contextmanager
+    def traffic(self) -> Iterator["Traffic"]:
+        """People read and write meanwhile; at the end every request has been answered, and every comment is there once."""
+        before = self.count_notes()
+        with Traffic(self) as traffic:
+            yield traffic
+        failed = [status for status in (*traffic.reads, *traffic.writes) if status != 200]
+        asked = len(traffic.reads) + len(traffic.writes)
+        assert not failed, f"{len(failed)} of {asked} failed: {sorted(set(failed))}"
+        kept = self.count_notes() - before
+        assert kept == len(traffic.writes), f"{kept} comments of {len(traffic.writes)} that were answered"
+
+    def count_notes(self) -> int:
+        return int(self.database.ask("select count(*) from decisions_comment where text like 'note %'")[0][0])
+
     def sign_in(self) -> str:
         links = {match[1] for part in self.web.values() if (match := LINK.search(part.log.read_text()))}
         assert len(links) == 1, links
@@ -244,6 +288,44 @@ class HostedSite:
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
         ran = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
+
+
+class Traffic:
+    """Two people who read and one who writes, until the context ends. Statuses, one for each answer."""
+
+    def __init__(self, site: HostedSite) -> None:
+        self.site = site
+        self.reads: list[int] = []
+        self.writes: list[int] = []
+        self._asked_to_stop = threading.Event()
+        self._clients = [threading.Thread(target=client) for client in (self._read, self._read, self._write)]
+
+    def __enter__(self) -> Self:
+        for client in self._clients:
+            client.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._asked_to_stop.set()
+        for client in self._clients:
+            client.join()
+
+    def has_begun(self) -> bool:
+        return bool(self.reads and self.writes)
+
+    def _read(self) -> None:
+        reader = Visitor(self.site.proxy.certificate, self.site.ada.cookies)
+        while not self._asked_to_stop.is_set():
+            for path in ("/", self.site.decision, "/handbook"):
+                asked = f"{self.site.proxy.url}{path}"
+                status, address, _ = reader.open(asked)
+                self.reads.append(status if address == asked else SIGNED_OUT)
+
+    def _write(self) -> None:
+        writer = Visitor(self.site.proxy.certificate, self.site.ada.cookies)
+        page = f"{self.site.proxy.url}{self.site.decision}"
+        while not self._asked_to_stop.is_set():
+            self.writes.append(writer.open(f"{page}/comments/add", page, text=f"note {uuid.uuid4()}")[0])
 
 
 @contextmanager

@@ -2,12 +2,7 @@
 
 import json
 import sys
-import threading
-import time
-import uuid
-from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 from tests.hosting.parts import PASSWORD, HostedSite, scratch_folder
 from tests.proxies import Visitor, free_port
@@ -18,18 +13,6 @@ COUNTS = """select (select count(*) from decisions_run), (select count(*) from d
 
 
 class Walk(HostedSite):
-    """The site, and a table of what was done: a row a step with its seconds."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        super().__init__(folder, stack)
-        self.rows: list[tuple[str, float, str]] = []
-
-    def step(self, title: str, act: Callable[[], str]) -> None:
-        begun = time.monotonic()
-        outcome = act()
-        self.rows.append((title, time.monotonic() - begun, outcome))
-        print(f"{title} ({self.rows[-1][1]:.1f} s): {outcome}", flush=True)
-
     def run_one(self) -> str:
         self.create_decision()
         run = self.start_run()
@@ -66,41 +49,12 @@ class Walk(HostedSite):
 
     def roll_web(self) -> str:
         """One web server after the other is ended and started again, while people read and write."""
-        asked_to_stop = threading.Event()
-        reads: list[int] = []
-        writes: list[int] = []
-
-        def read() -> None:
-            reader = Visitor(self.proxy.certificate, self.ada.cookies)
-            while not asked_to_stop.is_set():
-                reads.extend(reader.open(f"{self.proxy.url}{path}")[0] for path in ("/", self.decision, "/handbook"))
-
-        def write() -> None:
-            writer = Visitor(self.proxy.certificate, self.ada.cookies)
-            page = f"{self.proxy.url}{self.decision}"
-            while not asked_to_stop.is_set():
-                writes.append(writer.open(f"{page}/comments/add", page, text=f"note {uuid.uuid4()}")[0])
-
-        clients = [threading.Thread(target=client) for client in (read, read, write)]
-        for client in clients:
-            client.start()
-        try:
+        with self.traffic() as traffic:
             for number in (1, 2):
-                eventually(lambda: len(reads) > 0 and len(writes) > 0, START_S)
-                code = self.web[number].end()
-                assert code == 0, f"web {number} ended with {code}:\n{self.web[number].log.read_text()[-2000:]}"
-                self.start_web(number)
-                self.web[number].until_printed("Crossover is at")
-                eventually(lambda number=number: self.is_ready(number, "serving"), START_S)  # type: ignore[misc]
-        finally:
-            asked_to_stop.set()
-            for client in clients:
-                client.join()
-        failed = [status for status in (*reads, *writes) if status != 200]
-        assert not failed, f"{len(failed)} of {len(reads) + len(writes)} failed: {sorted(set(failed))}"
-        kept = int(self.database.ask("select count(*) from decisions_comment where text like 'note %'")[0][0])
-        assert kept == len(writes), f"{kept} comments of {len(writes)} that were answered"
-        return f"{len(reads)} pages read and {len(writes)} comments written meanwhile, all answered, every comment there once"
+                eventually(traffic.has_begun, START_S)
+                self.restart_web(number)
+        read, written = len(traffic.reads), len(traffic.writes)
+        return f"{read} pages read and {written} comments written meanwhile, all answered, every comment there once"
 
     def roll_worker(self) -> str:
         run = self.start_run(jobs="2000000", replications="20")
@@ -162,7 +116,6 @@ def main(arguments: list[str]) -> None:
     """Raise AssertionError at the first thing that does not hold."""
     with scratch_folder(arguments[0] if arguments else None) as folder, ExitStack() as stack:
         walk = Walk(folder, stack)
-        begun = time.monotonic()
         walk.step("Servers", walk.start_servers)
         walk.step("Parts", walk.start_parts)
         walk.step("Sign-in", walk.sign_in)
@@ -173,11 +126,7 @@ def main(arguments: list[str]) -> None:
         walk.step("A worker rolled", walk.roll_worker)
         walk.step("Backup restored", walk.restore_backup)
         walk.step("End", walk.end_parts)
-        print(
-            f"\nAll of it in {time.monotonic() - begun:.0f} s:\n\n| step | seconds | what it showed |\n| --- | --- | --- |"
-        )
-        for title, seconds, outcome in walk.rows:
-            print(f"| {title} | {seconds:.1f} | {outcome} |")
+        walk.print_table()
 
 
 if __name__ == "__main__":
