@@ -4,7 +4,8 @@ from functools import lru_cache
 from typing import Any
 
 from authlib.integrations.base_client import OAuthError
-from authlib.integrations.django_client import OAuth
+from authlib.integrations.django_client import DjangoOAuth2App, OAuth
+from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from joserfc.errors import JoseError
@@ -12,6 +13,18 @@ from requests import RequestException
 
 PROVIDER_PATIENCE_S = 5
 PROVIDER = "provider"
+
+
+class DirectSession(OAuth2Session):  # type: ignore[misc]
+    """Follows no redirects: only the addresses that the configured provider names are asked."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.max_redirects = 0
+
+
+class DirectApp(DjangoOAuth2App):  # type: ignore[misc]
+    client_cls = DirectSession
 
 
 class SignInRefused(Exception):
@@ -70,6 +83,7 @@ def _client_of(issuer: str, client_id: str, secret: str) -> Any:
     """Keep the discovery document and the keys; unknown keys are fetched again."""
     return OAuth().register(
         PROVIDER,
+        client_cls=DirectApp,
         client_id=client_id,
         client_secret=secret,
         server_metadata_url=f"{issuer}/.well-known/openid-configuration",

@@ -26,6 +26,8 @@ class OpenIdProvider:
     """Another key than the one that signs, if set."""
     described_issuer: str = ""
     """In its metadata, instead of its own."""
+    redirected: str = ""
+    """The path that it answers with a redirect to one that works."""
     signs: Callable[[dict[str, Any]], str] | None = None
     """In place of its key and algorithm."""
     waiting: dict[str, tuple[dict[str, Any], str]] = field(default_factory=dict)
@@ -54,7 +56,7 @@ class OpenIdProvider:
         return {"access_token": "unused", "token_type": "Bearer", "expires_in": 60, "id_token": signed}
 
     def document(self, path: str) -> dict[str, Any]:
-        if path == "/keys":
+        if path.endswith("/keys"):
             return {"keys": [(self.published or self.key).as_dict(private=False)]}
         return {
             "issuer": self.described_issuer or self.issuer,
@@ -71,6 +73,12 @@ def running_provider() -> Iterator[OpenIdProvider]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == provider.redirected:
+                self.send_response(302)
+                self.send_header("Location", f"/moved{self.path}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             self._answer(200, provider.document(self.path))
 
         def do_POST(self) -> None:

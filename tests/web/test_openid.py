@@ -43,6 +43,7 @@ def provider(
 ) -> OpenIdProvider:
     """The site's, with groups for the workspace."""
     running.published, running.signs, running.described_issuer = None, None, ""
+    running.redirected = ""
     settings.CONFIGURATION = hosted.model_copy(
         update={
             "oidc_issuer": running.issuer,
@@ -167,6 +168,18 @@ def test_a_provider_that_describes_itself_as_another_one_is_refused(client: Clie
     openid._client_of.cache_clear()
     assert client.get(reverse("oidc-sign-in")).status_code == 503
     openid._client_of.cache_clear()
+
+
+def test_no_redirect_of_the_provider_is_followed(client: Client, provider: OpenIdProvider) -> None:
+    provider.redirected = "/.well-known/openid-configuration"
+    openid._client_of.cache_clear()
+    assert client.get(reverse("oidc-sign-in")).status_code == 503
+    provider.redirected = "/keys"
+    openid._client_of.cache_clear()
+    assert signed_in(client, provider).status_code == 403
+    provider.redirected = ""
+    openid._client_of.cache_clear()
+    assert signed_in(client, provider).status_code == 302
 
 
 def test_no_token_of_the_provider_is_kept(client: Client, provider: OpenIdProvider) -> None:
