@@ -144,6 +144,7 @@ def _type(decision: "Decision", strokes: int, pause_s: float = 0.0) -> list[_Wai
     admitted = HttpResponse()
     admit(admitted)
     client.cookies = admitted.cookies
+    client.handler.load_middleware()  # which a site does once, and not for each person
     waits = []
     address, p95_s = reverse("save-answers", args=[decision.pk]), decision.latest().answers.processing.p95_s
     for stroke in range(1, strokes + 1):
