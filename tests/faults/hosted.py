@@ -41,7 +41,7 @@ class FaultySite(HostedSite):
         self.ended: dict[str, list[str]] = {}
         """What was seen of each run when it had ended."""
         self.worker_environment: dict[str, str] = {}
-        self._local: Site | None = None
+        self._local: tuple[Site, Visitor] | None = None
 
     def start(self) -> None:
         self.clock_library = self.folder / "set_clock.so"
@@ -163,11 +163,13 @@ class FaultySite(HostedSite):
         with redis.Redis.from_url(self.environment["REDIS_URL"], socket_timeout=END_S) as connection:
             connection.execute_command(*words)
 
-    def local_site(self) -> Site:
-        """On SQLite and with a broker of its own, started when it is first asked for."""
+    def local_site(self) -> tuple[Site, Visitor]:
+        """On SQLite and with a broker of its own, started when it is first asked for; and who has been admitted to it."""
         if self._local is None:
-            self._local = Site.start(self.folder / "local", "--workers", "1")
-            self.stack.callback(self._local.end)
+            local, visitor = Site.start(self.folder / "local", "--workers", "1"), Visitor()
+            self.stack.callback(local.end)
+            visitor.open(f"{local.url}/?token={local.token}")
+            self._local = local, visitor
         return self._local
 
     def page(self, path: str) -> str:

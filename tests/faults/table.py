@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 
 from tests.faults.hosted import COMPILER, LONG, SHORT, FaultySite, pause, seconds_until, stopped
 from tests.hosting.parts import scratch_folder
-from tests.proxies import Visitor
 from tests.sites import END_S, START_S, descendants, eventually, own_environment
 
 TOLD_WITHIN_S = 30.0
@@ -315,9 +314,7 @@ def queue_a_thousand(site: FaultySite, rng: random.Random) -> float:
 
 def lock_sqlite(site: FaultySite, rng: random.Random) -> float:
     """On a site of one process: another process holds the lock of its database. The longest answer."""
-    local = site.local_site()
-    visitor = Visitor()
-    visitor.open(f"{local.url}/?token={local.token}")
+    local, visitor = site.local_site()
     form, answers = f"{local.url}/decisions/new", "template: document_extraction\nname: Another decision\n"
     token = visitor.token_at(form)
 
