@@ -2,6 +2,7 @@
 // that and are not saved yet, as they were then: what is typed after Undo or Simulate was pressed is no part of it.
 (() => {
   const FRESH = ["csrfmiddlewaretoken", "version", "idempotency_key"];
+  const CONCLUSIONS = ["verdict", "contents-verdict", "advice-words", "first-answer"]; // each response brings them anew
   const form = () => document.getElementById("answers");
   const formOf = (element) => element.form ?? element;
   const isAboutAnswers = (element) => ["answers", "trace-form"].includes(formOf(element).id);
@@ -23,6 +24,7 @@
     if (control.form?.id !== "answers") return;
     fieldChangedAt.set(fieldOf(control), changes);
     lastChange = changes;
+    for (const id of CONCLUSIONS) document.getElementById(id)?.classList.add("shows-older");
   };
   document.addEventListener("input", ({ target }) => noteChange(target), true);
 
