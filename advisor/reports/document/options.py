@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from advisor.advice.contract import Evidence, Recommendation, Style
-from advisor.advice.evidence_sentences import share_in_words
+from advisor.advice.evidence_sentences import miss_sentence, share_in_words
 from advisor.reports import wording
 from advisor.reports.document.blocks import Block, ItemList, ListItem, Section, Subheading
 from core.closed_sets import complete_table
@@ -51,7 +51,7 @@ def options_of(recommendation: Recommendation, evidence: Evidence | None) -> tup
 def _option(style: Style, recommendation: Recommendation, evidence: Evidence | None) -> Option:
     is_chosen = style == recommendation.style
     speaking_for = [one.evidence for one in recommendation.reasons if one.favours == style]
-    against = list(recommendation.infeasible.get(style, ()))
+    against = _constraints(style, recommendation, evidence)
     if is_chosen:
         against += [one.evidence for one in recommendation.reasons if one.favours not in (style, "neither")]
     elif not against:
@@ -64,6 +64,18 @@ def _option(style: Style, recommendation: Recommendation, evidence: Evidence | N
         is_chosen and recommendation.feasible,
         Arguments((*good, *speaking_for), tuple(neutral), (*bad, *against)),
     )
+
+
+def _constraints(style: Style, recommendation: Recommendation, evidence: Evidence | None) -> list[str]:
+    """What rules the style out, with the figures of that evidence if it shows the same."""
+    constraints, short = list(recommendation.infeasible.get(style, ())), recommendation.evidence
+    if short is None or evidence is None or style not in short.styles:
+        return constraints
+    outcome = evidence.styles.get(style)
+    if outcome is None or outcome.conclusion != "misses":
+        return constraints
+    by_short = miss_sentence(style, short)
+    return [miss_sentence(style, evidence) if one == by_short else one for one in constraints]
 
 
 def _simulated(style: Style, evidence: Evidence | None) -> tuple[list[str], list[str], list[str]]:

@@ -126,6 +126,18 @@ def test_a_design_that_meets_the_deadline_too_is_said_to() -> None:
     assert consequences_of(given, given.evidence).good[0].endswith("of the results are there within 5 s.")
 
 
+def test_a_design_that_misses_has_the_share_of_the_longest_simulation() -> None:
+    given = advise(answers_from({"template": "document_extraction"}), flips=False)
+    assert given.evidence is not None
+    styles = given.evidence.styles
+    fewer = styles["synchronous"].model_copy(update={"good_share": 0.8123})
+    longer = given.evidence.model_copy(update={"styles": {**styles, "synchronous": fewer}})
+    (_, short, _), (_, long, _) = options_of(given, given.evidence), options_of(given, longer)
+    by_short, by_longer = " ".join(short.arguments.bad), " ".join(long.arguments.bad)
+    assert "81.2 % of the synchronous requests" in by_longer and "90.8 %" not in by_longer
+    assert "90.8 % of the synchronous requests" in by_short
+
+
 def test_a_constraint_that_every_style_breaks_is_said_once() -> None:
     alike = {style: ["A peak is past the deadline."] for style in ("synchronous", "event_driven", "hybrid")}
     blocked = results.recommendation(feasible=False, infeasible=alike)
