@@ -13,6 +13,7 @@
   const controlChangedAt = new WeakMap();
   const fieldChangedAt = new Map();
   let lastChange = 0;
+  let lastAnswer = 0;
   let askedUpTo = 0;
   let savedUpTo = 0;
   let waiting = [];
@@ -24,6 +25,8 @@
     if (control.form?.id !== "answers") return;
     fieldChangedAt.set(fieldOf(control), changes);
     lastChange = changes;
+    if (!form().contains(control)) return; // the choice of a run: its own request saves it
+    lastAnswer = changes;
     for (const id of CONCLUSIONS) document.getElementById(id)?.classList.add("shows-older");
   };
   document.addEventListener("input", ({ target }) => noteChange(target), true);
@@ -104,7 +107,7 @@
   // What a simulation has found is not shown next to answers that have been typed since: the response to their request asks anew.
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const isSimulated = detail.pathInfo?.requestPath?.includes("/advice/settled");
-    if (isSimulated && (current || waiting.length || lastChange > askedUpTo)) detail.shouldSwap = false;
+    if (isSimulated && (current || waiting.length || lastAnswer > askedUpTo)) detail.shouldSwap = false;
   });
 
   // A link that is followed before the last change is saved waits for it: a map or a report uses what was typed.
