@@ -71,6 +71,7 @@ def test_a_live_run_is_watched_its_dead_letters_are_handled_and_the_prediction_i
     expect(letters(visit)).not_to_have_count(0)
     visit.get_by_role("button", name="Throw away").click()
     expect(status).to_contain_text("thrown away")
+    expect(visit.locator("#empty-menu[open]")).to_have_count(0)
 
     no_serious_finding(visit)
     visit.set_viewport_size(NARROW)  # type: ignore[arg-type]
