@@ -4,14 +4,20 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 
 from advisor.teams.models import Membership, Role, User, Workspace
+from advisor.teams.prepared_queries import PreparedQuery, given_id, given_user
 
 EDITORS = (Role.OWNER, Role.EDITOR)
 
 
+_ROLE = PreparedQuery(
+    lambda: Membership.objects.filter(user=given_user(0), workspace=given_id(1)).order_by().values_list("role")
+)
+
+
 def role_in(user: User, workspace: Workspace) -> Role | None:
     """None for an outsider, even a superuser."""
-    role = Membership.objects.filter(user=user, workspace=workspace).values_list("role", flat=True).first()
-    return Role(role) if role else None
+    rows = _ROLE(user.pk, workspace.pk)
+    return Role(rows[0][0]) if rows else None
 
 
 def may_edit(user: User, workspace: Workspace) -> bool:

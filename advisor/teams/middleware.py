@@ -19,6 +19,7 @@ from advisor.teams.access import first_workspace, workspaces_of
 from advisor.teams.links import OneTimeToken
 from advisor.teams.models import User, Workspace
 from advisor.teams.services.accounts import local_user_and_workspace
+from advisor.teams.services.audit import AuditSubject
 from advisor.teams.services.sessions import is_idle, is_noted, note_session
 from advisor.teams.throttle import connection_address
 from core.units import DAY_S
@@ -51,6 +52,8 @@ class MemberRequest(HttpRequest):
     user: User
     workspace: Workspace
     htmx: HtmxDetails
+    audit_subject: AuditSubject
+    """Of what the page has found, as it is before a change; missing if it has not looked."""
 
 
 class NotAdmitted(PermissionDenied):

@@ -136,7 +136,7 @@ def _find(request: MemberRequest, rows: "QuerySet[M]", key: UUID, within: str = 
             raise Http404
         row = get_object_or_404(rows, pk=key)
         log.info("Administrator %s read %s %s", request.user.pk, row._meta.model_name, key)
-    if request.method == "GET" and isinstance(row, Decision | Run | Sweep):
+    if isinstance(row, Decision | Run | Sweep):
         decision = row if isinstance(row, Decision) else row.revision.decision
-        request.audit_subject = AuditSubject(row.workspace_id, decision.title)  # type: ignore[attr-defined]
+        request.audit_subject = AuditSubject(row.workspace_id, decision.title)
     return row

@@ -122,15 +122,10 @@ class AuditTrail:
         if response.status_code < 400 and not settings.CONFIGURATION.local:
             action = _action_of(request)
             if action:
-                if not hasattr(request, "audit_subject"):
+                if not hasattr(request, "audit_subject"):  # `access` notes what it finds, as it is before a change
                     request.audit_subject = _subject_of(request, request.resolver_match.kwargs)  # type: ignore[attr-defined, union-attr]
                 _record(request, action)
         return response
-
-    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: dict[str, Any]) -> None:
-        """Look up what may be deleted; what is read is noted by `access`, or looked up when it has been read."""
-        if request.method == "POST" and not settings.CONFIGURATION.local and _action_of(request):
-            request.audit_subject = _subject_of(request, kwargs)  # type: ignore[attr-defined]
 
 
 def _action_of(request: HttpRequest) -> str:

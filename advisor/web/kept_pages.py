@@ -161,7 +161,7 @@ def find_kept(
     if parts is None:
         return None
     if key.subject is not None:
-        request.audit_subject = key.subject  # type: ignore[attr-defined]
+        request.audit_subject = key.subject
     return _filled(request, parts)
 
 

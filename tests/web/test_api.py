@@ -153,6 +153,18 @@ def test_a_run_is_started_once_for_a_key_of_its_own_and_read(
     assert (row["state"], row["queue_position"], row["result"]) == ("queued", 1, None)
 
 
+def test_a_run_more_of_a_frozen_revision_takes_few_queries(
+    decision: Decision, workspace: Workspace, alice: User
+) -> None:
+    address, key = reverse("api:start-run", args=[decision.pk]), key_of(workspace, alice)
+    assert ask(address, key, "POST").status_code == 202
+    with CaptureQueriesContext(connection) as asked:
+        assert ask(address, key, "POST").status_code == 202
+    statements = [query["sql"].split(" ", 1)[0] for query in asked]
+    # wrong keys of the address, the key, the decision with its answers, the role, the idempotency key, the quota, the lock, the queue
+    assert (statements.count("SELECT"), statements.count("INSERT"), statements.count("UPDATE")) == (8, 2, 0)
+
+
 def test_a_finished_run_has_its_result(workspace: Workspace, alice: User, make_run: MakeRun) -> None:
     key = key_of(workspace, alice)
     run = make_run(State.SUCCEEDED)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from django.db import transaction
-from django.db.models import QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import CharField, QuerySet
 
 from advisor.decisions.errors import StaleVersion, TooManyTasks
 from advisor.decisions.limits import IDEMPOTENCY_KEY_LENGTH
@@ -14,11 +14,22 @@ from advisor.decisions.models import Decision, Revision, Run, Sweep
 from advisor.decisions.services.revisions import freeze_revision
 from advisor.teams.access import require_editor
 from advisor.teams.models import User
+from advisor.teams.prepared_queries import Given, PreparedQuery, given_id
 from core.errors import InvalidInput, Problem
 
 IDEMPOTENCY_KEY = re.compile(rf"[A-Za-z0-9_.:-]{{1,{IDEMPOTENCY_KEY_LENGTH}}}")
 
 Requested = TypeVar("Requested", Run, Sweep)
+
+
+def _prepare_requested(model: type[Run] | type[Sweep]) -> PreparedQuery:
+    key = Given(1, CharField())
+    return PreparedQuery(
+        lambda: model._default_manager.filter(workspace=given_id(), idempotency_key=key).order_by().values_list("pk")
+    )
+
+
+_REQUESTED = {Run: _prepare_requested(Run), Sweep: _prepare_requested(Sweep)}
 
 
 def find_requested(model: type[Requested], revision: Revision, user: User, idempotency_key: str) -> Requested | None:
@@ -31,8 +42,10 @@ def find_requested(model: type[Requested], revision: Revision, user: User, idemp
     require_editor(user, revision.decision.workspace)
     if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise InvalidInput([Problem("idempotency_key", "should be 1 to 64 letters, digits or _ . : -")])
-    row = model._default_manager.filter(workspace=revision.decision.workspace, idempotency_key=idempotency_key).first()
-    return require_same_revision(row, revision) if row else None
+    if not _REQUESTED[model](revision.decision.workspace_id, idempotency_key):
+        return None
+    row = model._default_manager.get(workspace=revision.decision.workspace, idempotency_key=idempotency_key)
+    return require_same_revision(row, revision)
 
 
 def require_same_revision(row: Requested, revision: Revision) -> Requested:
@@ -43,18 +56,39 @@ def require_same_revision(row: Requested, revision: Revision) -> Requested:
 
 
 @contextmanager
-def new_request(revision: Revision, others: "QuerySet[Any]", cap: int, words: str) -> Iterator[None]:
+def new_request(revision: Revision, others: "QuerySet[Any]", cap: int, words: str) -> Iterator[int]:
     """Lock the decision while a request is saved, and freeze the revision. `others` are rows under way; `words` count them.
+
+    Gives how many of the workspace there are.
 
     Raises:
         StaleVersion: the revision's answers were changed since it was read.
         TooManyTasks: the workspace has as many under way as it may have.
     """
     with transaction.atomic():
-        decision = Decision.objects.select_for_update().get(pk=revision.decision_id)
-        if not Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json).exists():
-            raise StaleVersion(revision.decision.draft_version, decision.draft_version)
-        if others.filter(workspace=revision.decision.workspace).count() >= cap:
+        decisions = Decision.objects.select_for_update().order_by()
+        version = decisions.values_list("draft_version", flat=True).get(pk=revision.decision_id)
+        stored_now = Revision.objects.filter(pk=revision.pk, answers_json=revision.answers_json)
+        if not revision.frozen and not stored_now.exists():
+            raise StaleVersion(revision.decision.draft_version, version)
+        under_way = others.filter(workspace=revision.decision.workspace_id).count()
+        if under_way >= cap:
             raise TooManyTasks(cap, words, revision.decision.workspace_id)
-        yield
-        freeze_revision(revision)
+        yield under_way
+        if not revision.frozen:
+            freeze_revision(revision)
+
+
+def create_once(
+    model: type[Requested], revision: Revision, idempotency_key: str, **values: Any
+) -> tuple[Requested, bool]:
+    """Return the row, and whether it is new: another request with its key may have saved one since `find_requested`."""
+    identity = {"workspace_id": revision.decision.workspace_id, "idempotency_key": idempotency_key}
+    try:
+        with transaction.atomic():
+            return model._default_manager.create(revision=revision, **identity, **values), True
+    except IntegrityError:
+        row = model._default_manager.filter(**identity).first()
+        if row is None:
+            raise
+        return require_same_revision(row, revision), False

@@ -13,11 +13,12 @@ from advisor.decisions.external_endpoint import SAMPLE, AllowedEndpoint, endpoin
 from advisor.decisions.models import ACTIVE, EngineName, Revision, Run, State, Trace, WorkspaceQuota
 from advisor.decisions.models.run import WORKER_KINDS, RunQuerySet
 from advisor.decisions.services.recordings import find_trace, read_stored_trace
-from advisor.decisions.services.requests import find_requested, new_request, require_same_revision
+from advisor.decisions.services.requests import create_once, find_requested, new_request
 from advisor.decisions.services.simulated_advice import is_incomplete
 from advisor.reports.document.planned_run import coarse_s
 from advisor.teams.access import require_editor
-from advisor.teams.models import User
+from advisor.teams.models import User, Workspace
+from advisor.teams.prepared_queries import PreparedQuery, given_id
 from core.errors import InvalidInput, Problem
 from core.numbers import duration
 from simulator.arrivals import TraceArrivals
@@ -132,31 +133,40 @@ def request_run(
     recorded = _require_runnable(scenario, trace, request, engines)
     outside = _require_live_options(engines[request.engine], scenario, recorded, request)
     workspace, queued = revision.decision.workspace, Run.objects.queued()
-    quota = WorkspaceQuota.objects.filter(workspace=workspace).first() or WorkspaceQuota(workspace=workspace)
-    with new_request(revision, queued, quota.most_queued, "simulations are queued"):
+    with new_request(revision, queued, _most_queued(workspace), "simulations are queued") as others:
         if outside is not None:
             _require_run_left(outside)
-        run, _ = Run.objects.get_or_create(
-            workspace=workspace,
-            idempotency_key=idempotency_key,
-            defaults={
-                "revision": revision,
-                "trace": trace,
-                "is_bulk": queued.filter(workspace=workspace, is_bulk=False).count() >= limits.INTERACTIVE_RUNS,
-                "engine": request.engine,
-                "replications": request.replications,
-                "servers": request.servers,
-                "speed": request.speed,
-                "seconds": request.seconds,
-                "workers": request.workers,
-                "endpoint_host": outside.host if outside is not None else "",
-                "endpoint_model": outside.model if outside is not None else "",
-                "scenario_json": stored.dump(scenario),
-                "awaits_plan": not engines[request.engine].is_live and is_incomplete(revision),
-                "created_by": user,
-            },
+        many = limits.INTERACTIVE_RUNS
+        is_bulk = others >= many and queued.filter(workspace=workspace, is_bulk=False).count() >= many
+        run, _ = create_once(
+            Run,
+            revision,
+            idempotency_key,
+            trace=trace,
+            is_bulk=is_bulk,
+            engine=request.engine,
+            replications=request.replications,
+            servers=request.servers,
+            speed=request.speed,
+            seconds=request.seconds,
+            workers=request.workers,
+            endpoint_host=outside.host if outside is not None else "",
+            endpoint_model=outside.model if outside is not None else "",
+            scenario_json=stored.dump(scenario),
+            awaits_plan=not engines[request.engine].is_live and is_incomplete(revision),
+            created_by=user,
         )
-    return require_same_revision(run, revision)
+    return run
+
+
+_MOST_QUEUED = PreparedQuery(
+    lambda: WorkspaceQuota.objects.filter(workspace=given_id()).order_by().values_list("most_queued")
+)
+
+
+def _most_queued(workspace: Workspace) -> int:
+    rows = _MOST_QUEUED(workspace.pk)
+    return int(rows[0][0]) if rows else WorkspaceQuota().most_queued
 
 
 def _with_servers(scenario: Scenario, request: RunRequest) -> Scenario:

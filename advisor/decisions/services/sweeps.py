@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from advisor.decisions import limits, stored
 from advisor.decisions.models import UNFINISHED, PartState, Revision, Sweep, SweepKind, SweepPart, SweepState, Trace
 from advisor.decisions.services.recordings import find_trace, read_stored_trace
-from advisor.decisions.services.requests import find_requested, new_request, require_same_revision
+from advisor.decisions.services.requests import create_once, find_requested, new_request
 from advisor.sweeps import contract
 from advisor.sweeps.capacity_search import ServerRequirement, estimate_of_trial, most_of, require_deadline
 from advisor.sweeps.cells import (
@@ -72,17 +72,13 @@ def _save_request(
     revision: Revision, user: User, idempotency_key: str, trace: Trace | None, fields: dict[str, Any], cells_a_part: int
 ) -> Sweep:
     with new_request(revision, Sweep.objects.active(), limits.UNFINISHED_SWEEPS_CAP, "maps are being drawn"):
-        sweep, new = Sweep.objects.get_or_create(
-            workspace=revision.decision.workspace,
-            idempotency_key=idempotency_key,
-            defaults={"revision": revision, "trace": trace, "created_by": user, **fields},
-        )
-        if new:
+        sweep, is_new = create_once(Sweep, revision, idempotency_key, trace=trace, created_by=user, **fields)
+        if is_new:
             SweepPart.objects.bulk_create(
                 SweepPart(sweep=sweep, first=first, cells=min(cells_a_part, sweep.size - first))
                 for first in range(0, sweep.size, cells_a_part)
             )
-    return require_same_revision(sweep, revision)
+    return sweep
 
 
 def _checked(revision: Revision, asked: SweepRequest) -> Grid:

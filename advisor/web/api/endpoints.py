@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from django.core.paginator import Paginator
 from django.core.serializers.json import DjangoJSONEncoder
-from django.http import HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -108,8 +108,14 @@ def _create_decision(request: KeyedRequest) -> JsonResponse:
     return JsonResponse(row, status=201, headers={"Location": row["url"]})
 
 
-def _find_decision(request: KeyedRequest, decision_id: UUID) -> Decision:
-    return get_object_or_404(Decision.objects.for_workspace(request.workspace), pk=decision_id)
+def _latest_of(request: KeyedRequest, decision_id: UUID) -> Revision:
+    revisions = Revision.objects.for_workspace(request.workspace).select_related("decision")
+    latest = revisions.filter(decision=decision_id).order_by("-number").first()
+    if latest is None:
+        raise Http404
+    latest.decision.workspace = request.workspace
+    request.audit_subject = AuditSubject(request.workspace.pk, latest.decision.title)
+    return latest
 
 
 @quick_page
@@ -120,8 +126,8 @@ def show_decision_json(request: KeyedRequest, decision_id: UUID) -> HttpResponse
         return latest and latest + _RUNS_OF_REVISION(latest[0][1])
 
     def make() -> str:
-        decision = _find_decision(request, decision_id)
-        latest = decision.latest()
+        latest = _latest_of(request, decision_id)
+        decision = latest.decision
         runs = latest.runs.without_result().order_by("-created_at")
         row = _decision_row(decision, latest) | {
             "page": absolute_link(request, reverse("decision", args=[decision.pk])),
@@ -134,17 +140,17 @@ def show_decision_json(request: KeyedRequest, decision_id: UUID) -> HttpResponse
 
 @keyed({"GET": ApiScope.READ})
 def report_of_decision(request: KeyedRequest, decision_id: UUID, extension: str) -> HttpResponse:
-    _find_decision(request, decision_id)
+    _latest_of(request, decision_id)
     return report(request, decision_id, extension)
 
 
 @keyed({"POST": ApiScope.RUN})
 def start_run_of_decision(request: KeyedRequest, decision_id: UUID) -> JsonResponse:
     """A simulation of the latest revision. The same `Idempotency-Key` again gives the same run."""
-    decision = _find_decision(request, decision_id)
+    latest = _latest_of(request, decision_id)
     key = request.headers.get("Idempotency-Key", "") or uuid4().hex
     replications = _whole_number(request.GET.get("replications", ""))
-    started = start_run(decision.latest(), request.user, RunRequest(replications=replications), idempotency_key=key)
+    started = start_run(latest, request.user, RunRequest(replications=replications), idempotency_key=key)
     row = _run_row(started.run)
     return JsonResponse(row, status=202, headers={"Location": row["url"]})
 
@@ -175,7 +181,7 @@ def _kept(request: KeyedRequest, read: Callable[[], Rows], make: Callable[[], st
     rows = read()
     if rows:
         title, _, state, *_ = rows[0]
-        request.audit_subject = AuditSubject(request.workspace.pk, title)  # type: ignore[attr-defined]
+        request.audit_subject = AuditSubject(request.workspace.pk, title)
         if state in ACTIVE:
             return HttpResponse(make(), content_type="application/json")
     part = keep_part((request.path, rows), make, lambda: read() == rows)
