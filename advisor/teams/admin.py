@@ -1,18 +1,21 @@
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from axes.models import AccessFailureLog, AccessLog
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.admin import UserAdmin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from advisor.teams.forms import AdminSignInForm
+from advisor.teams.forms import AccountForm, AccountPasswordForm, AdminSignInForm
 from advisor.teams.links import absolute_link
 from advisor.teams.mail import mail_reset_link
 from advisor.teams.models import Membership, PasswordReset, User, Workspace
 from advisor.teams.services.accounts import make_reset, resettable_by
+from advisor.teams.services.administrators import LastAdministrator, require_other_administrators
 from advisor.teams.services.sessions import end_other_sessions
 from advisor.teams.throttle import forget_attempts
 from core.numbers import count
@@ -23,13 +26,46 @@ admin.site.unregister([AccessLog, AccessFailureLog])  # never written: see `advi
 
 @admin.register(User)
 class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
-    actions = ["make_reset_link", "lift_wait", "end_sessions"]  # noqa: RUF012  # as Django annotates it
+    form = AccountForm
+    change_password_form = AccountPasswordForm
+    actions = ["make_reset_link", "lift_wait", "end_sessions", "delete_selected"]  # noqa: RUF012  # as Django annotates it
 
     def save_model(self, request: HttpRequest, obj: User, form: object, change: bool) -> None:
         """Deactivating an account deletes its sessions, so that activating it again brings none back."""
         super().save_model(request, obj, form, change)
         if not obj.is_active:
             end_other_sessions(obj)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002  # of the address
+        """In a transaction, as Django's other views that change an account are."""
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        require_other_administrators([obj])
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
+        require_other_administrators(queryset)
+        super().delete_queryset(request, queryset)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except LastAdministrator as refused:
+            self.message_user(request, refused.message, messages.ERROR)
+            return redirect("admin:teams_user_change", object_id)
+
+    @admin.action(description="Delete selected users", permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, accounts: "QuerySet[User]") -> HttpResponse | None:
+        try:
+            with transaction.atomic():
+                return delete_selected(self, request, accounts)
+        except LastAdministrator as refused:
+            self.message_user(request, refused.message, messages.ERROR)
+            return None
 
     @admin.action(description="Make a link to set a new password", permissions=["change"])
     def make_reset_link(self, request: HttpRequest, accounts: "QuerySet[User]") -> HttpResponse | None:

@@ -2,9 +2,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import authenticate
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm, SetPasswordForm
+from django.contrib.auth.forms import (
+    AdminPasswordChangeForm,
+    AuthenticationForm,
+    PasswordChangeForm,
+    PasswordResetForm,
+    SetPasswordForm,
+    UserChangeForm,
+)
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
@@ -14,6 +22,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from advisor.teams.mail import LONGEST_EMAIL, write_email
 from advisor.teams.models import User
+from advisor.teams.services.administrators import LastAdministrator, require_other_administrators
 from advisor.teams.throttle import forget_attempts, wait_of, wait_sentence
 
 
@@ -33,6 +42,31 @@ class SignInForm(AuthenticationForm):
 
 class AdminSignInForm(SignInForm, AdminAuthenticationForm):
     error_messages = AdminAuthenticationForm.error_messages
+
+
+class AccountForm(UserChangeForm):  # type: ignore[type-arg]
+    """Of the admin."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        able = ("is_active", "is_staff", "is_superuser")
+        if not all(cleaned.get(name, getattr(self.instance, name)) for name in able):
+            require_other_administrators([self.instance])
+        return cleaned
+
+
+class AccountPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    """Of the admin: it sets a password, or takes it away."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        identities = self.user.external_identities.filter(issuer=settings.CONFIGURATION.oidc_issuer)
+        if not cleaned["set_usable_password"] and not identities.exists():
+            try:
+                require_other_administrators([self.user])
+            except LastAdministrator as refused:
+                self.add_error("usable_password", refused)  # the page shows errors of fields only
+        return cleaned
 
 
 def check_current_password(request: HttpRequest, user: User, password: str) -> None:

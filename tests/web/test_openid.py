@@ -226,7 +226,7 @@ def administrators(provider: OpenIdProvider, settings: Settings) -> OpenIdProvid
 def test_a_group_makes_administrators_and_takes_it_away_at_the_next_sign_in(
     client: Client, administrators: OpenIdProvider
 ) -> None:
-    root = User.objects.create_superuser("root")
+    root = User.objects.create_superuser("root", password="a fine passphrase")
     signed_in(client, administrators, groups=["readers", "operators"])
     assert administers() == (True, True)
     assert client.get(reverse("operations")).status_code == 200
@@ -249,7 +249,7 @@ def test_the_last_administrator_stays_whatever_the_groups(client: Client, admini
     signed_in(client, administrators, groups=["operators"])
     signed_in(client, administrators)
     assert administers() == (True, True)
-    User.objects.create_superuser("root")
+    User.objects.create_superuser("root", password="a fine passphrase")
     signed_in(client, administrators)
     assert administers() == (False, False)
 

@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from advisor.teams.models import ExternalIdentity, Membership, Role, User, Workspace
 from advisor.teams.names import looks_of
 from advisor.teams.services.accounts import LOCAL_USERNAME
+from advisor.teams.services.administrators import LastAdministrator, require_other_administrators
 from advisor.teams.services.audit import AuditSubject, record_event
-from advisor.teams.services.first_administrator import administrators
 from advisor.teams.services.workspaces import lock_workspace
 
 log = logging.getLogger(__name__)
@@ -34,13 +34,13 @@ def sign_in_account(request: HttpRequest, claims: Mapping[str, Any]) -> User:
         user = identity.user if identity else _new_account(issuer, subject, claims)
         if not user.is_active:
             raise PermissionDenied("This account is deactivated. Ask an administrator.")
+        _follow_administrators(request, user, groups_in(claims))  # first: it locks the administrators in order
         User.objects.filter(pk=user.pk).update(
             first_name=_text(claims, "given_name") or _text(claims, "name"),
             last_name=_text(claims, "family_name"),
             email=_text(claims, "email"),
         )
         _follow_groups(user, groups_in(claims))
-        _follow_administrators(request, user, groups_in(claims))
     return user
 
 
@@ -103,16 +103,15 @@ def _follow_administrators(request: HttpRequest, user: User, groups: set[str]) -
     group = settings.CONFIGURATION.oidc_administrators
     if group is None:
         return
-    locked = (
-        administrators().filter(is_active=True).order_by("pk").select_for_update()
-    )  # two may leave at the same time
-    others = [other for other in locked if other.pk != user.pk]
     is_administrator = group in groups
     if user.is_superuser == is_administrator:
         return
-    if not is_administrator and not others:
-        log.warning("Account %s stays the last administrator against its groups", user.pk)
-        return
+    if not is_administrator:
+        try:
+            require_other_administrators([user])
+        except LastAdministrator:
+            log.warning("Account %s stays the last administrator against its groups", user.pk)
+            return
     user.is_staff = user.is_superuser = is_administrator
     user.save(update_fields=["is_staff", "is_superuser"])
     action = "became an administrator by a group" if is_administrator else "was an administrator by a group until now"

@@ -1,21 +1,16 @@
 """The first administrator of a hosted site, created by the link that `up` prints."""
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from advisor.teams.links import LinkGone
 from advisor.teams.models import Membership, Role, User, Workspace
-from advisor.teams.services.accounts import LOCAL_USERNAME, new_account
+from advisor.teams.services.accounts import new_account
+from advisor.teams.services.administrators import administrators
 from advisor.teams.services.workspaces import create_workspace
 
 _ADVISORY_LOCK = 4_721_902
 """Its number among PostgreSQL's advisory locks; any that nothing else here uses."""
-
-
-def administrators() -> QuerySet[User]:
-    """Without the local user, who cannot sign in."""
-    return User.objects.filter(is_superuser=True).exclude(username=LOCAL_USERNAME)
 
 
 def first_administrator_is_missing() -> bool:
