@@ -30,32 +30,39 @@ WORTHWHILE = 0.7
 """Above this part of the cycle's requests the whole cycle is run."""
 
 
-def brief_shares(
-    evaluation: Evaluation, without: Collection[str] = (), *, enough_missed: float = inf
-) -> dict[Style, BriefShare]:
-    """Of each design but those. Raise as `simulate`; also InvalidInput if a cycle of the peaks has too many requests.
-
-    A run ends early once its design misses more than the share `enough_missed`, and may miss more still than is then known.
-    """
-    scenario = scenario_of(evaluation)
-    designs = [design for design in designs_of(scenario) if design not in without]
-    loads = {design: load_of(scenario, design, None, None) for design in designs}
-    parts = _parts(scenario, evaluation) if any(load.stable for load in loads.values()) else []
-    return {cast(Style, design): _of_design(parts, design, load, enough_missed) for design, load in loads.items()}
-
-
-def brief_jobs(evaluation: Evaluation) -> int:
-    """How many requests the short runs of all designs have together; none if nothing is run. Raise as `brief_shares`."""
-    scenario = scenario_of(evaluation)
-    stable = [design for design in designs_of(scenario) if load_of(scenario, design, None, None).stable]
-    return len(stable) * sum(jobs_of(part.scenario, None) for part in _parts(scenario, evaluation)) if stable else 0
-
-
 class _Part(NamedTuple):
     """A run, and how many times each of its requests counts in a whole cycle."""
 
     scenario: Scenario
     weight: float
+
+
+@dataclass(frozen=True)
+class BriefRuns:
+    loads: dict[Style, Load]
+    parts: list[_Part]
+    """Empty if no design is stable."""
+
+    @classmethod
+    def plan(cls, evaluation: Evaluation, without: Collection[str] = ()) -> Self:
+        """Those of each design but some. Raise InvalidInput if a cycle of the peaks has too many requests."""
+        scenario = scenario_of(evaluation)
+        designs = [cast(Style, design) for design in designs_of(scenario) if design not in without]
+        loads = {design: load_of(scenario, design, None, None) for design in designs}
+        return cls(loads, _parts(scenario, evaluation) if any(load.stable for load in loads.values()) else [])
+
+    @property
+    def jobs(self) -> int:
+        """How many requests they have together."""
+        stable = sum(load.stable for load in self.loads.values())
+        return stable * sum(jobs_of(part.scenario, None) for part in self.parts)
+
+    def shares(self, *, enough_missed: float = inf) -> dict[Style, BriefShare]:
+        """Raise as `simulate`.
+
+        A run ends early once its design misses more than the share `enough_missed`, and may miss more still than is then known.
+        """
+        return {design: _of_design(self.parts, design, load, enough_missed) for design, load in self.loads.items()}
 
 
 def _of_design(parts: list[_Part], design: str, load: Load, enough_missed: float) -> BriefShare:

@@ -7,7 +7,7 @@ import numpy as np
 
 from advisor.advice.answer_vectors import AnswerVectors
 from advisor.advice.answers import LEAVES, Answers
-from advisor.advice.brief_runs import brief_jobs, brief_shares
+from advisor.advice.brief_runs import BriefRuns
 from advisor.advice.contract import Style
 from advisor.advice.decision import Conclusions
 from advisor.advice.evaluation import ALL_STYLES, Codes, Evaluation, decide
@@ -36,10 +36,8 @@ class SampledStyles(NamedTuple):
 
 
 class _Drawn(NamedTuple):
-    """Nothing, if the answers of a sample are not valid together or their runs would take too long."""
-
-    evaluation: Evaluation | None
-    jobs: int
+    evaluation: Evaluation
+    runs: BriefRuns
 
 
 class _Sample(NamedTuple):
@@ -56,14 +54,14 @@ def simulate_samples(evaluation: Evaluation) -> SampledStyles | None:
     if not evaluation.answers.uncertain:
         return None
     try:
-        count = min(MOST_SAMPLES, MOST_JOBS_OF_SAMPLES // max(1, brief_jobs(evaluation)))
+        count = min(MOST_SAMPLES, MOST_JOBS_OF_SAMPLES // max(1, BriefRuns.plan(evaluation).jobs))
     except InvalidInput:
         return None
     if count < FEWEST_SAMPLES:
         return None
     vectors, quantiles = sampled(evaluation, count)
-    drawn = _drawn([_sheet(evaluation.answers, evaluation.vectors, vectors, row) for row in range(count)])
-    simulated = _simulated_for(np.array([each.jobs for each in drawn]))
+    drawn = _drawn(_sheets(evaluation, vectors))
+    simulated = _simulated_for(np.array([each.runs.jobs if each else 0 for each in drawn]))
 
     def run(row: int) -> _Sample:
         require_wanted()
@@ -102,35 +100,49 @@ def _regrets(samples: list[_Sample]) -> dict[Style, float]:
     }
 
 
-def _sheet(answers: Answers, base: AnswerVectors, vectors: AnswerVectors, row: int) -> Answers | None:
-    differs = {
-        path: _written(path, float(vectors[path][row]))
-        for path in LEAVES
-        if path in base and (path in answers.uncertain or not _is_same(base[path][0], vectors[path][row]))
-    }
+def _sheets(evaluation: Evaluation, vectors: AnswerVectors) -> list[Answers | None]:
+    """Of each sample; None if its answers are not valid together."""
+    answers, base = evaluation.answers, evaluation.vectors
+    count, given = len(next(iter(vectors.values()))), answers.model_dump()
+    # What moves along and is not given, such as a p99 of the lognormal, stays so.
+    known = [path for path in LEAVES if value_at(answers, path) is not None or path in answers.uncertain]
+    varied = [
+        path
+        for path in known
+        if path in base and (path in answers.uncertain or np.any(_differs(base[path], vectors[path])))
+    ]
+
+    def sheet(row: int) -> Answers | None:
+        values = {
+            path: _written(path, float(vectors[path][row]))
+            for path in varied
+            if path in answers.uncertain or _differs(base[path][0], vectors[path][row])
+        }
+        try:
+            return Answers.parse(merge_mappings(given, nested(values)))
+        except InvalidInput:
+            return None
+
+    return [sheet(row) for row in range(count)]
+
+
+def _drawn(sheets: list[Answers | None]) -> list[_Drawn | None]:
+    """Of each sample; None if its answers are not valid together, or their runs would take too long."""
+    evaluations = iter(Evaluation.of_each([sheet for sheet in sheets if sheet is not None]))
+    return [None if sheet is None else _drawn_of(next(evaluations)) for sheet in sheets]
+
+
+def _drawn_of(evaluation: Evaluation) -> _Drawn | None:
     try:
-        return Answers.parse(merge_mappings(answers.model_dump(), nested(_known(answers, differs))))
+        return _Drawn(evaluation, BriefRuns.plan(evaluation))
     except InvalidInput:
         return None
 
 
-def _drawn(sheets: list[Answers | None]) -> list[_Drawn]:
-    evaluations = iter(Evaluation.of_each([sheet for sheet in sheets if sheet is not None]))
-    return [_Drawn(None, 0) if sheet is None else _drawn_of(next(evaluations)) for sheet in sheets]
-
-
-def _drawn_of(evaluation: Evaluation) -> _Drawn:
-    try:
-        return _Drawn(evaluation, brief_jobs(evaluation))
-    except InvalidInput:
-        return _Drawn(None, 0)
-
-
-def _simulate(drawn: _Drawn) -> _Sample:
-    evaluation = drawn.evaluation
-    if evaluation is None:
+def _simulate(drawn: _Drawn | None) -> _Sample:
+    if drawn is None:
         return _Sample(None, {})
-    shares = brief_shares(evaluation)
+    evaluation, shares = drawn.evaluation, drawn.runs.shares()
     wanted = 1 - evaluation.answers.caller.tolerated_miss_percent / 100
     concluded: Conclusions = {
         style: "meets" if share.stable and share.in_time >= wanted else "misses" for style, share in shares.items()
@@ -138,17 +150,8 @@ def _simulate(drawn: _Drawn) -> _Sample:
     return _Sample(outcome_of(evaluation, concluded).style, {style: share.in_time for style, share in shares.items()})
 
 
-def _known(answers: Answers, differs: dict[str, Any]) -> dict[str, Any]:
-    """What moves along and is not given, such as a p99 of the lognormal, stays so."""
-    return {
-        path: value
-        for path, value in differs.items()
-        if value_at(answers, path) is not None or path in answers.uncertain
-    }
-
-
-def _is_same(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))
+def _differs(one: Any, other: Any) -> Any:
+    return ~((one == other) | (np.isnan(one) & np.isnan(other)))
 
 
 def _written(path: str, value: float) -> Any:

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from advisor.advice.answers import CLASSES, LEAVES
-from advisor.advice.brief_runs import brief_jobs, brief_shares
+from advisor.advice.brief_runs import BriefRuns
 from advisor.advice.contract import Evidence, Flip, FlipOutcome, Style
 from advisor.advice.decision import Conclusions, decide_concluded, decide_vectors, matters_if_raisable, with_hybrid
 from advisor.advice.doubts import SURE_OF_STYLE
@@ -197,7 +197,7 @@ class Trials:
         self.concluded: Conclusions = {style: each.conclusion for style, each in evidence.styles.items()}
         self.raisable = raisable
         self.now = self._outcome(evaluation, self.concluded, raisable)
-        self._brief = brief_shares(evaluation)
+        self._brief = BriefRuns.plan(evaluation).shares()
         self._shows_raisable = raisable == self._raisable_by_short_run(evaluation, self.concluded)
         self._correction = _correction(evidence.styles["synchronous"].good_share, self._brief["synchronous"])
         self._margins = {
@@ -214,7 +214,7 @@ class Trials:
         try:
             evaluation = Evaluation.from_answers(changed(self.answers, path, value))
             enough = SURE_OF_MISSES / self._correction * evaluation.point.caller.tolerated
-            shares = brief_shares(evaluation, unchanged, enough_missed=enough)
+            shares = BriefRuns.plan(evaluation, unchanged).shares(enough_missed=enough)
             shares |= {style: self._brief[style] for style in unchanged}
         except InvalidInput:
             return None
@@ -250,7 +250,7 @@ class Trials:
         lifted = lifted_limits(evaluation)
         if lifted is None:
             return False
-        share = brief_shares(lifted, (EVENT_DRIVEN, HYBRID))["synchronous"]
+        share = BriefRuns.plan(lifted, (EVENT_DRIVEN, HYBRID)).shares()["synchronous"]
         wanted = 1 - evaluation.answers.caller.tolerated_miss_percent / 100
         return share.stable and share.in_time >= wanted
 
@@ -534,7 +534,7 @@ def simulated_flips(evaluation: Evaluation, evidence: Evidence, *, raisable: boo
         Stopped: once it is no longer wanted (`stops_unless`).
     """
     try:
-        trials, jobs = Trials(evaluation, evidence, raisable=raisable), brief_jobs(evaluation)
+        trials, jobs = Trials(evaluation, evidence, raisable=raisable), BriefRuns.plan(evaluation).jobs
     except InvalidInput:
         return ()
     of_forces = find_flips(

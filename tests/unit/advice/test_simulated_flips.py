@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from advisor.advice.answers import LEAVES, Answers, answers_from
-from advisor.advice.brief_runs import brief_shares
+from advisor.advice.brief_runs import BriefRuns
 from advisor.advice.consumer_search import planned_evidence
 from advisor.advice.contract import Flip, FlipOutcome, Recommendation
 from advisor.advice.decision import decide_vectors
@@ -154,7 +154,7 @@ def test_a_brief_run_has_the_share_in_time_of_the_whole_cycle(name: str) -> None
         answers = changed(base, "volume.mean_rate_per_s", base.volume.mean_rate_per_s * rate)
         evaluation = Evaluation.from_answers(answers)
         whole = simulate(shortened(scenario_of(evaluation), 1), replications=2, windows=False)
-        brief = brief_shares(evaluation)
+        brief = BriefRuns.plan(evaluation).shares()
         assert brief["synchronous"].in_time == pytest.approx(whole.synchronous.good_share, abs=0.01)
         assert brief["event_driven"].in_time == pytest.approx(whole.event_driven.good_share, abs=0.01)
 
@@ -176,18 +176,18 @@ def test_a_design_that_runs_alone_does_what_it_does_with_the_others(name: str, s
 
 def test_a_run_ends_once_enough_has_missed_and_not_before() -> None:
     evaluation = Evaluation.from_answers(TEMPLATES["document_extraction"].answers)
-    whole = brief_shares(evaluation)
+    whole = BriefRuns.plan(evaluation).shares()
     missed = 1 - whole["synchronous"].in_time
     assert 0.05 < missed < 0.9
-    early = brief_shares(evaluation, enough_missed=missed / 4)
+    early = BriefRuns.plan(evaluation).shares(enough_missed=missed / 4)
     assert whole["synchronous"].in_time < early["synchronous"].in_time < 1 - missed / 4
     assert early["event_driven"] == whole["event_driven"]
-    assert brief_shares(evaluation, enough_missed=1.01 * missed) == whole
+    assert BriefRuns.plan(evaluation).shares(enough_missed=1.01 * missed) == whole
 
 
 def test_a_run_that_has_missed_enough_ends_long_before_its_last_job() -> None:
     evaluation = Evaluation.from_answers(TEMPLATES["speech_transcription"].answers)
-    whole, early = brief_shares(evaluation), brief_shares(evaluation, enough_missed=0.05)
+    whole, early = BriefRuns.plan(evaluation).shares(), BriefRuns.plan(evaluation).shares(enough_missed=0.05)
     assert whole["synchronous"].in_time < 0.4
     assert 0.6 < early["synchronous"].in_time < 0.95
 
@@ -254,7 +254,7 @@ def test_requests_that_are_there_at_the_start_count_as_in_the_long_run() -> None
     assert long.synchronous.rejected / long.synchronous.offered > 0.0005
     evidence = evidence_of(evaluation)
     assert evidence is not None
-    brief = brief_shares(evaluation)
+    brief = BriefRuns.plan(evaluation).shares()
     for style, result in (("synchronous", long.synchronous), ("event_driven", long.event_driven)):
         assert evidence.styles[style].good_share == pytest.approx(result.good_share, abs=0.0005)
         assert brief[style].in_time == pytest.approx(result.good_share, abs=0.001)

@@ -6,6 +6,7 @@ import pytest
 
 from advisor.advice import simulated_samples
 from advisor.advice.answers import answers_from
+from advisor.advice.brief_runs import BriefRuns
 from advisor.advice.evaluation import Evaluation
 from advisor.advice.recommendation import advise
 from advisor.advice.simulated_samples import SampledStyles, simulate_samples
@@ -65,8 +66,8 @@ def test_one_long_sample_is_simulated_for_several_that_are_about_as_long(monkeyp
         "caller": {"deadline_s": 600},
     }
     runs: list[object] = []
-    brief_shares = simulated_samples.brief_shares
-    monkeypatch.setattr(simulated_samples, "brief_shares", lambda one: runs.append(one) or brief_shares(one))
+    shares = BriefRuns.shares
+    monkeypatch.setattr(BriefRuns, "shares", lambda one: runs.append(one) or shares(one))
     monkeypatch.setattr(simulated_samples, "MOST_LONG_JOBS", 200_000)
     few, few_runs = samples_of(differs), len(runs)
     monkeypatch.setattr(simulated_samples, "MOST_LONG_JOBS", 2**60)
