@@ -1,4 +1,4 @@
-"""Faults done to real sites, again and again: `python -m tests.faults.table [--seeds N] [--only WORD ...]` prints a Markdown table.
+"""Faults done to real sites, again and again: `python -m tests.faults.table [--seeds N] [--first SEED] [--only WORD ...]` prints a Markdown table.
 
 A seed decides the victim and the moment; each seed goes through all faults, and Ctrl-C ends it with the table so far. After each fault
 every run that was acknowledged must have ended once, as it should.
@@ -390,6 +390,7 @@ def try_fault(site: FaultySite, fault: Fault, seed: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="how often each fault is tried (default 20)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (default 0), to try further ones")
     parser.add_argument("--only", nargs="+", default=[""], help="the faults whose names contain one of these")
     parser.add_argument("--folder", help="kept afterwards, with all logs")
     given = parser.parse_args()
@@ -399,7 +400,7 @@ def main() -> None:
         site = FaultySite(folder, stack)
         site.start()
         try:
-            for seed in range(given.seeds):
+            for seed in range(given.first, given.first + given.seeds):
                 for fault in chosen:
                     if not fault.needs and (fault.is_seeded or seed == 0):
                         try_and_record(site, fault, seed, results[fault.name])
