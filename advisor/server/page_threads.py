@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from django.core import signals
@@ -67,6 +68,7 @@ class PageHandler(ASGIHandler):
             return cast("HttpResponseBase", response)
 
 
+@lru_cache(maxsize=4096)
 def _is_quick(path: str) -> bool:
     try:
         return resolve(path).func in _QUICK

@@ -19,7 +19,7 @@ from advisor.decisions import stored
 from advisor.decisions.engines import ENGINES
 from advisor.decisions.models import Decision, Run, State, Trace, TraceData
 from advisor.decisions.services.library import save_entry
-from advisor.decisions.services.recordings import read_stored_trace
+from advisor.decisions.services.recordings import read_trace_if_any
 from advisor.decisions.services.revisions import save_answers, use_trace
 from advisor.decisions.services.runs import request_run
 from advisor.teams.models import User
@@ -48,7 +48,7 @@ def recorded(decision: Decision, user: User) -> Decision:
 def simulated(decision: Decision, user: User) -> Run:
     """A run of the kernel that has succeeded."""
     run = request_run(decision.latest(), user, "a-key")
-    trace = read_stored_trace(run.trace) if run.trace else None
+    trace = read_trace_if_any(run.trace)
     result = ENGINES["kernel"].simulate(run.scenario, trace=trace, replications=None, on_progress=lambda _: None)
     fields = {"state": State.SUCCEEDED, "result_json": stored.dump(result), "finished_at": run.created_at}
     Run.objects.filter(pk=run.pk).update(**fields)

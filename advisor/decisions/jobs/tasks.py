@@ -28,7 +28,7 @@ from advisor.decisions.models import QueueLook, Run, SharedReplication, SweepKin
 from advisor.decisions.models.leased_task import database_now
 from advisor.decisions.services.leases import Lease, PartLease, ReplicationLease, RunLease, this_host, worker_name
 from advisor.decisions.services.queue_looks import claim_look, observable_brokers
-from advisor.decisions.services.recordings import read_stored_trace
+from advisor.decisions.services.recordings import read_trace_if_any
 from advisor.decisions.services.sweeps import CELLS, simulate_part
 from advisor.decisions.services.turns import Claimed, Level, TaskKind, claim_next
 from advisor.reports.queue_words import queue_facts
@@ -153,7 +153,7 @@ def _request_id(task_id: UUID) -> dict[str, str]:
 
 def _simulate(lease: RunLease, engines: Mapping[str, Engine], on_progress: OnProgress) -> Result:
     run = Run.objects.get(pk=lease.task_id)
-    trace = read_stored_trace(run.trace) if run.trace else None
+    trace = read_trace_if_any(run.trace)
     engine = engines[run.engine]
     if run.awaits_plan:
         advised = advised_scenario(run.revision.evaluation, trace)
@@ -182,14 +182,14 @@ def _shared(run: Run, engine: Engine, trace: Trace | None) -> dict[str, Any]:
 
 def _simulate_replication(lease: ReplicationLease, on_progress: OnProgress) -> bytes:
     shared = SharedReplication.objects.select_related("run__trace").get(pk=lease.task_id)
-    trace = read_stored_trace(shared.run.trace) if shared.run.trace else None
+    trace = read_trace_if_any(shared.run.trace)
     return dump_tallies(simulate_replication(shared.run.scenario, shared.number, trace=trace, on_progress=on_progress))
 
 
 def _simulate_part(lease: PartLease, on_progress: OnProgress) -> str:
     part = SweepPart.objects.select_related("sweep__revision", "sweep__trace").get(pk=lease.task_id)
     sweep = part.sweep
-    recorded = read_stored_trace(sweep.trace) if sweep.trace else None
+    recorded = read_trace_if_any(sweep.trace)
     lease.is_search = sweep.kind == SweepKind.FEWEST
     if lease.is_search:
         answers = sweep.revision.answers

@@ -135,6 +135,10 @@ def _store(upload: RecordingUpload, user: User, recording: ReadRecording, identi
     return trace
 
 
+def read_trace_if_any(trace: Trace | None) -> traces.Trace | None:
+    return read_stored_trace(trace) if trace is not None else None
+
+
 def read_stored_trace(trace: Trace) -> traces.Trace:
     npz = bytes(TraceData.objects.values_list("npz", flat=True).get(trace=trace))
     with np.load(io.BytesIO(npz), allow_pickle=False) as columns:

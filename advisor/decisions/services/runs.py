@@ -12,7 +12,7 @@ from advisor.decisions.engines import ENGINES, Engine
 from advisor.decisions.external_endpoint import SAMPLE, AllowedEndpoint, endpoint_for
 from advisor.decisions.models import ACTIVE, EngineName, Revision, Run, State, Trace, WorkspaceQuota
 from advisor.decisions.models.run import WORKER_KINDS, RunQuerySet
-from advisor.decisions.services.recordings import find_trace, read_stored_trace
+from advisor.decisions.services.recordings import find_trace, read_trace_if_any
 from advisor.decisions.services.requests import create_once, find_requested, new_request
 from advisor.decisions.services.simulated_advice import is_incomplete
 from advisor.reports.document.planned_run import coarse_s
@@ -53,7 +53,7 @@ def plan_run(revision: Revision, request: RunRequest, engines: Mapping[str, Engi
     """Raise InvalidInput if the live engine cannot do this run."""
     scenario = scenario_of(revision.evaluation, revision.recommendation.plan)
     outside, trace = endpoint_for(request.endpoint), find_scenario_trace(scenario, revision)
-    recorded = read_stored_trace(trace) if trace else None
+    recorded = read_trace_if_any(trace)
     return _plan(engines[EngineName.LIVE], scenario, recorded, request, outside)
 
 
@@ -212,7 +212,7 @@ def _require_runnable(
     engine = engines[request.engine]
     if not engine.is_live and (problems := engine.unsupported(scenario)):
         raise InvalidInput(problems)
-    recorded = read_stored_trace(trace) if trace else None
+    recorded = read_trace_if_any(trace)
     needed = engine.estimate(scenario, recorded, request.replications).memory_bytes
     if needed > limits.RUN_MEMORY_BYTES:
         reason = (

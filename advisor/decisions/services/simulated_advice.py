@@ -26,7 +26,7 @@ from advisor.advice.templates import TEMPLATES
 from advisor.decisions import stored
 from advisor.decisions.models import Revision
 from advisor.decisions.services.page_slots import PAGE_SLOTS
-from advisor.decisions.services.recordings import read_stored_trace, recording_of
+from advisor.decisions.services.recordings import read_trace_if_any, recording_of
 from advisor.reports.wording import shown_style
 from core.processes.priority import lower_thread_priority
 from simulator.kernel.compiled import is_cached
@@ -118,7 +118,7 @@ class AdviceThreads:
             if known is not None and not known.future.cancelled():
                 return known
         trace, unwanted = recording_of(revision), threading.Event()
-        recorded = read_stored_trace(trace) if trace else None
+        recorded = read_trace_if_any(trace)
         pool = self._searches if with_flips else self._pool
         asked = Asked(
             revision, pool.submit(_simulated, revision.answers_json, recorded, with_flips, unwanted), unwanted
@@ -257,7 +257,7 @@ def complete_recommendation(revision: Revision) -> Recommendation:
         return _settled(revision, None, with_flips=True)
     except CancelledError:  # its answers had been changed before it asked
         trace = recording_of(revision)
-        return _simulated(revision.answers_json, read_stored_trace(trace) if trace else None, with_flips=True)
+        return _simulated(revision.answers_json, read_trace_if_any(trace), with_flips=True)
 
 
 def _settled(revision: Revision, patience_s: float | None, *, with_flips: bool) -> Recommendation:

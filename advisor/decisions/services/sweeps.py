@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from advisor.decisions import limits, stored
 from advisor.decisions.models import UNFINISHED, PartState, Revision, Sweep, SweepKind, SweepPart, SweepState, Trace
-from advisor.decisions.services.recordings import find_trace, read_stored_trace
+from advisor.decisions.services.recordings import find_trace, read_trace_if_any
 from advisor.decisions.services.requests import create_once, find_requested, new_request
 from advisor.sweeps import contract
 from advisor.sweeps.capacity_search import ServerRequirement, estimate_of_trial, most_of, require_deadline
@@ -101,7 +101,7 @@ def _fields(wanted: Grid) -> dict[str, Any]:
 
 def _require_map_fits(wanted: Grid, trace: Trace | None) -> int:
     """Return the jobs in the largest cell. Raise InvalidInput if a cell, or all together, need more than a sweep may."""
-    load = load_of(wanted, read_stored_trace(trace) if trace else None)
+    load = load_of(wanted, read_trace_if_any(trace))
     if load.memory_bytes > limits.RUN_MEMORY_BYTES:
         sentence = f"a cell would need about {load.memory_bytes / 1e9:.1f} GB of memory, over the limit of {limits.RUN_MEMORY_BYTES / 1e9:.1f} GB"
         raise InvalidInput([Problem("jobs", f"{sentence}; simulate fewer jobs, or a shorter recording")])
@@ -137,7 +137,7 @@ def request_fewest(revision: Revision, user: User, idempotency_key: str, jobs: i
 
 
 def _require_search_fits(revision: Revision, trace: Trace | None, jobs: int) -> None:
-    needed = estimate_of_trial(revision.answers, jobs, read_stored_trace(trace) if trace else None)
+    needed = estimate_of_trial(revision.answers, jobs, read_trace_if_any(trace))
     if needed.jobs * TRIALS > limits.SWEEP_JOBS:
         sentence = (
             f"the search would simulate up to {needed.jobs * TRIALS / 1e6:,.0f} million jobs in both designs, over the limit of "

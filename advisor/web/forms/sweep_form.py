@@ -10,7 +10,7 @@ from django.http import QueryDict
 from advisor.advice.answers import Answers
 from advisor.decisions.limits import PROPOSED_SWEEP_JOBS
 from advisor.decisions.models import Sweep, Trace
-from advisor.decisions.services.recordings import read_stored_trace
+from advisor.decisions.services.recordings import read_trace_if_any
 from advisor.decisions.services.sweeps import SweepRequest
 from advisor.reports.document.answers import QUESTIONS
 from advisor.sweeps.cells import expected_cells, load_of
@@ -142,7 +142,7 @@ def _steps(x: Proposal, y: Proposal | None, answers: Answers, trace: Trace | Non
         up = SweepAxis.from_steps(y.field, y.low, y.high, steps, "y") if y else None
         return Grid(answers, across, up, coarse_step=coarse_step_of(across, up))
 
-    a_cell = load_of(grid(2), read_stored_trace(trace) if trace else None).mean_jobs
+    a_cell = load_of(grid(2), read_trace_if_any(trace)).mean_jobs
     fits = (steps for steps in OFFERED_STEPS if a_cell * expected_cells(grid(steps)) <= PROPOSED_SWEEP_JOBS)
     return next(fits, OFFERED_STEPS[-1])
 
