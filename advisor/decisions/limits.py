@@ -23,6 +23,10 @@ BULK_PATIENCE = timedelta(minutes=5)
 """A bulk run that has waited for this long goes with the interactive ones, one of a workspace at a time ..."""
 BULK_PAUSE = timedelta(minutes=1)
 """... and this long after the last one has ended, so that a long list does not hold up who waits for a run."""
+MAP_PATIENCE = timedelta(minutes=5)
+"""From then on, parts of a map go with the interactive runs, one of a workspace at a time ..."""
+MAP_PAUSE = timedelta(seconds=5)
+"""... and this long after the last one has ended: some ten times as long as a part takes."""
 MOST_OTHER_SERVERS = 10_000
 """Workers and consumers of a simulation that is asked for with other numbers than the planned ones."""
 RUN_MEMORY_BYTES = 1 << 30

@@ -39,8 +39,10 @@ def rows(section: str) -> list[list[str]]:
 
 def shown(name: str, value: object) -> str:
     if isinstance(value, timedelta):
-        minutes = int(value.total_seconds() // 60)
-        return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"
+        seconds = int(value.total_seconds())
+        if seconds < 60:
+            return f"{seconds} s"
+        return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
     assert isinstance(value, int)
     return f"{value >> 20:,} MB" if name.endswith("_BYTES") else f"{value:,}"
 

@@ -34,6 +34,12 @@ def test_a_queued_run_shows_its_position_and_asks_again(client: Client, make_run
     assert "Cancel" in page
 
 
+def test_the_place_of_a_bulk_run_is_said_to_be_its_last(client: Client, make_run: MakeRun) -> None:
+    make_run()
+    page = client.get(reverse("run", args=[make_run(is_bulk=True).pk])).content.decode()
+    assert "At most 2 in the queue, counting this one. It goes after maps" in page
+
+
 def test_a_run_that_no_worker_takes_says_that_it_is_saved(client: Client, make_run: MakeRun) -> None:
     run = make_run()
     Run.objects.update(created_at=timezone.now() - timedelta(seconds=30))

@@ -153,6 +153,7 @@ class SweepPart(LeasedTask):
     state = models.CharField(max_length=10, choices=PartState.choices, default=PartState.QUEUED)
     cells_json = models.TextField(blank=True, default="")
     """A JSON list of Cells when it is done; of a search a ServerRequirement."""
+    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = SweepPartQuerySet.as_manager()
 

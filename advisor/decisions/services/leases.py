@@ -254,7 +254,8 @@ class PartLease(Lease[str]):
 
     def finish(self, now: datetime, outcome: str) -> bool:
         """The last part ends the sweep."""
-        if not SweepPart.objects.end_lease(self.task_id, self.attempt, PartState.DONE, cells_json=outcome):
+        done = {"cells_json": outcome, "finished_at": now}
+        if not SweepPart.objects.end_lease(self.task_id, self.attempt, PartState.DONE, **done):
             return False
         sweep = Sweep.objects.filter(parts=self.task_id)
         sweep.filter(kind=SweepKind.MAP).exclude(progress_step="").update(progress_step="")

@@ -2,13 +2,14 @@
 
 A job in the queue only says that something waits. Of the workspaces that have something queued, the one with the fewest tasks under way for
 its share is next (max-min fairness); of several, the one that was served longest ago. Within a workspace the oldest task is next, and what other
-workers may do of its runs comes last. A bulk run that has waited for long goes with the interactive tasks, one of a workspace at a time.
+workers may do of its runs comes last. Bulk runs and parts of maps that have waited for long go with the interactive tasks: of each workspace one
+of either at a time, with a pause in between.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from heapq import heappop, heappush
 from itertools import count, islice
@@ -18,7 +19,7 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet, Value, Window
 from django.db.models.functions import RowNumber
 
-from advisor.decisions.limits import BULK_PATIENCE, BULK_PAUSE
+from advisor.decisions.limits import BULK_PATIENCE, BULK_PAUSE, MAP_PATIENCE, MAP_PAUSE
 from advisor.decisions.models import EngineName, Run, SharedReplication, State, SweepKind, SweepPart, WorkspaceQuota
 from advisor.decisions.models.leased_task import database_now
 from advisor.decisions.services.leases import claim_part, claim_replication, claim_run, this_host
@@ -114,13 +115,19 @@ def claim_next(level: Level, now: datetime, worker: str = "") -> Claimed | None:
 
 
 def place_in_queue(run: Run) -> int | None:
-    """1 for the run that is next of its level; None for a run that is not queued."""
+    """1 for the run that is next; None for a run that is not queued.
+
+    Of a bulk run that has not aged it is the last place that it may have among the tasks that wait: others may age before it.
+    """
     if run.state != State.QUEUED:
         return None
-    promoted = _promoted(database_now())
-    level = Level.BULK if run.is_bulk and run.pk not in promoted else Level.INTERACTIVE
+    aged = _aged(database_now())
+    if run.is_bulk and run.pk not in aged:
+        is_later = Q(created_at__gt=run.created_at) | Q(created_at=run.created_at, pk__gt=run.pk)
+        runs = Run.objects.queued().exclude(is_later, workspace=run.workspace_id, is_bulk=True)
+        return max(1, runs.count() + SweepPart.objects.queued().count())
     unlimited = {workspace: replace(standing, most_at_once=None) for workspace, standing in _standings().items()}
-    queued = (task for task in _queued(level, promoted) if task.kind != TaskKind.REPLICATION)
+    queued = (task for task in _queued(Level.INTERACTIVE, aged) if task.kind != TaskKind.REPLICATION)
     for place, task in enumerate(in_turn(_by_workspace(queued), unlimited), 1):
         if task.id == run.pk:
             return place
@@ -163,19 +170,26 @@ class _Queued(NamedTuple):
 def _oldest_of_each(level: Level, now: datetime) -> dict[UUID, list[_Queued]]:
     """Without live runs while one is under way: it has the machine to itself."""
     live = Run.objects.running().filter(engine=EngineName.LIVE).exists()
-    return _by_workspace(_queued(level, _promoted(now), LOOKED_AT, Q(engine=EngineName.KERNEL) if live else Q()))
+    aged = _aged(now) if level == Level.INTERACTIVE else ()
+    return _by_workspace(_queued(level, aged, LOOKED_AT, Q(engine=EngineName.KERNEL) if live else Q()))
 
 
-def _promoted(now: datetime) -> set[UUID]:
-    """The bulk runs that go with the interactive ones: of each workspace the one that has waited the longest, if that is long.
+def _aged(now: datetime) -> set[UUID]:
+    """The bulk runs and parts of maps that go with the interactive tasks."""
+    runs = _with_order(Run.objects.filter(is_bulk=True))
+    parts = _with_order_of_sweep(SweepPart.objects.unfinished().filter(sweep__kind=SweepKind.MAP))
+    return {*_oldest_aged(runs, now, BULK_PATIENCE, BULK_PAUSE), *_oldest_aged(parts, now, MAP_PATIENCE, MAP_PAUSE)}
+
+
+def _oldest_aged(tasks: "QuerySet[Any]", now: datetime, patience: timedelta, pause: timedelta) -> Any:
+    """Of each workspace the task that has waited the longest, if that is long.
 
     None of a workspace that has one under way, or had one a moment ago.
     """
-    just_now = Q(state=State.RUNNING) | Q(started_at__isnull=False, finished_at__gt=now - BULK_PAUSE)
-    served = Run.objects.filter(just_now, is_bulk=True).values("workspace")
-    aged = Run.objects.queued().filter(is_bulk=True, created_at__lte=now - BULK_PATIENCE).exclude(workspace__in=served)
-    order = Window(RowNumber(), partition_by="workspace", order_by=("created_at", "id"))
-    return set(aged.order_by().annotate(place=order).filter(place=1).values_list("pk", flat=True))
+    just_now = Q(state=State.RUNNING) | Q(attempt__gte=1, finished_at__gt=now - pause)
+    served = tasks.filter(just_now).values("owner")
+    aged = tasks.filter(state=State.QUEUED, asked_at__lte=now - patience).exclude(owner__in=served)
+    return _numbered(aged).filter(place=1).order_by().values_list("pk", flat=True)
 
 
 def _by_workspace(tasks: Iterable[_Queued]) -> dict[UUID, list[_Queued]]:
@@ -186,29 +200,39 @@ def _by_workspace(tasks: Iterable[_Queued]) -> dict[UUID, list[_Queued]]:
 
 
 def _queued(
-    level: Level, promoted: Collection[UUID], at_most: int | None = None, only_runs: Q | None = None
+    level: Level, aged: Collection[UUID], at_most: int | None = None, only_runs: Q | None = None
 ) -> list[_Queued]:
     """`at_most`: of each workspace and kind."""
     tasks: list[_Queued] = []
     if level != Level.MAPS:
-        of_level = Q(is_bulk=True) if level == Level.BULK else Q(is_bulk=False) | Q(pk__in=promoted)
+        of_level = Q(is_bulk=True) if level == Level.BULK else Q(is_bulk=False) | Q(pk__in=aged)
         runs = Run.objects.queued().filter(only_runs or Q(), of_level)
-        runs = runs.annotate(asked_at=F("created_at"), first=Value(0), owner=F("workspace_id"))
-        tasks += _read(runs, at_most, TaskKind.RUN)
+        tasks += _read(_with_order(runs), at_most, TaskKind.RUN)
         shared = SharedReplication.objects.for_others(this_host()).filter(run__is_bulk=level == Level.BULK)
         shared = shared.annotate(asked_at=F("run__created_at"), first=F("number"), owner=F("run__workspace_id"))
         tasks += _read(shared, at_most, TaskKind.REPLICATION)
     if level != Level.BULK:
-        kind = SweepKind.MAP if level == Level.MAPS else SweepKind.FEWEST
-        parts = SweepPart.objects.queued().filter(sweep__kind=kind)
-        parts = parts.annotate(asked_at=F("sweep__created_at"), owner=F("sweep__workspace_id"))
-        tasks += _read(parts, at_most, TaskKind.PART)
+        is_map = Q(sweep__kind=SweepKind.MAP)
+        parts = SweepPart.objects.queued().filter(is_map if level == Level.MAPS else ~is_map | Q(pk__in=aged))
+        tasks += _read(_with_order_of_sweep(parts), at_most, TaskKind.PART)
     return tasks
+
+
+def _with_order(runs: "QuerySet[Run]") -> "QuerySet[Any]":
+    return runs.annotate(asked_at=F("created_at"), first=Value(0), owner=F("workspace_id"))
+
+
+def _with_order_of_sweep(parts: "QuerySet[SweepPart]") -> "QuerySet[Any]":
+    return parts.annotate(asked_at=F("sweep__created_at"), owner=F("sweep__workspace_id"))
+
+
+def _numbered(tasks: "QuerySet[Any]") -> Any:
+    order = Window(RowNumber(), partition_by="owner", order_by=("asked_at", "first", "id"))
+    return tasks.annotate(place=order)
 
 
 def _read(tasks: "QuerySet[Any]", at_most: int | None, kind: TaskKind) -> Iterator[_Queued]:
     if at_most is not None:
-        order = Window(RowNumber(), partition_by="owner", order_by=("asked_at", "first", "id"))
-        tasks = tasks.annotate(place=order).filter(place__lte=at_most)
+        tasks = _numbered(tasks).filter(place__lte=at_most)
     for asked_at, first, task_id, owner in tasks.order_by().values_list("asked_at", "first", "id", "owner"):
         yield _Queued(kind == TaskKind.REPLICATION, asked_at, first, task_id, owner, kind)
