@@ -11,9 +11,10 @@ from django.utils.http import content_disposition_header
 from advisor.reports.charts.csv_text import csv_of_chart
 from advisor.reports.charts.model import Chart, ChartView
 from advisor.reports.figure_plotly import chart_figure
-from advisor.web.kept_pages import keep_body
+from advisor.web.kept_pages import PageKey, find_body, keep_body
 
 FINAL = "private, max-age=600"
+DRAWINGS_TYPE = "application/json"
 
 
 def download(content: bytes | str, content_type: str, name: str) -> HttpResponse:
@@ -56,12 +57,20 @@ def drawings(drawn: Mapping[str, Any], *, is_final: bool = True) -> JsonResponse
     return JsonResponse(drawn, headers={"Cache-Control": FINAL if is_final else "no-store"})
 
 
+def find_drawings(request: HttpRequest, key: Hashable, page: PageKey | None) -> HttpResponse | None:
+    """What `keep_drawings` has kept, for a reader whose right to see it is in `page`."""
+    response = find_body(request, (key, is_dark(request)), page, DRAWINGS_TYPE)
+    if response is not None:
+        response["Cache-Control"] = FINAL
+    return response
+
+
 def keep_drawings(request: HttpRequest, key: Hashable, draw: Callable[[], Mapping[str, Any]]) -> HttpResponse:
     """Drawings that never change, made once for each theme."""
 
     def text() -> str:
         return json.dumps(draw(), cls=DjangoJSONEncoder)
 
-    response = keep_body(request, (key, is_dark(request)), text, "application/json")
+    response = keep_body(request, (key, is_dark(request)), text, DRAWINGS_TYPE)
     response["Cache-Control"] = FINAL
     return response

@@ -397,3 +397,40 @@ def test_a_kept_page_asks_little_of_the_database(
     ids = {"home": [], "decision": [decision.pk], "run": [run.pk]}[page]
     with django_assert_max_num_queries(most):
         client.get(reverse(page, args=ids))
+
+
+def test_kept_charts_are_as_before_and_the_run_is_looked_up_no_more(
+    client: Client, alice: User, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(alice)
+    address = reverse("run-charts", args=[run.pk])
+    made = {theme: client.get(address, {"theme": theme}) for theme in ("light", "dark")}
+    monkeypatch.setattr("advisor.web.views.runs.find_run", refuse)
+    for theme, first in made.items():
+        kept = client.get(address, {"theme": theme})
+        assert kept.content == first.content
+        assert {**kept.headers, "X-Request-ID": ""} == {**first.headers, "X-Request-ID": ""}
+        assert kept.wsgi_request.audit_subject == first.wsgi_request.audit_subject  # type: ignore[attr-defined]
+        assert kept.wsgi_request.audit_subject.title == run.revision.decision.title  # type: ignore[attr-defined]
+
+
+def test_kept_charts_are_shown_to_those_alone_who_may_see_the_run(
+    client: Client, alice: User, charlie: User, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = reverse("run-charts", args=[run.pk])
+    client.force_login(alice)
+    assert client.get(address).status_code == client.get(address).status_code == 200
+    stranger, root = Client(SERVER_NAME="localhost"), Client(SERVER_NAME="localhost")
+    assert stranger.get(address).status_code == 302
+    stranger.force_login(charlie)
+    assert stranger.get(address).status_code == 404
+    root.force_login(User.objects.create_superuser("root"))
+    with caplog.at_level("INFO"):
+        assert root.get(address).status_code == 200
+    assert f"read run {run.pk}" in caplog.text
+    Membership.objects.filter(user=alice).delete()
+    assert client.get(address).status_code in (403, 404)
+    Membership.objects.create(user=alice, workspace=run.workspace, role=Role.VIEWER)
+    assert client.get(address).status_code == 200
+    run.delete()
+    assert client.get(address).status_code == 404

@@ -56,7 +56,7 @@ from advisor.web.forms.typed_numbers import parse_number
 from advisor.web.kept_pages import find_kept, render_kept
 from advisor.web.page_keys import key_of_run
 from advisor.web.refusals import refusal
-from advisor.web.responses import drawings, figures_by_chart, keep_drawings, views_of, wanted_csv
+from advisor.web.responses import drawings, figures_by_chart, find_drawings, keep_drawings, views_of, wanted_csv
 from advisor.web.views.answers import QUEUE_IS_SILENT
 from core.errors import InvalidInput
 from core.numbers import count
@@ -159,11 +159,15 @@ def run_charts(request: MemberRequest, run_id: UUID) -> HttpResponse:
 
     A live run under way has more every second; one that was stopped keeps what it had.
     """
+    drawings_key = ("run-charts", run_id)
+    is_file = "csv" in request.GET
+    if not is_file and (kept := find_drawings(request, drawings_key, key_of_run(request.user, run_id))):
+        return kept
     run = find_run(request, run_id)
     if run.state != State.SUCCEEDED and run.engine != EngineName.LIVE:
         raise Http404
-    if run.state == State.SUCCEEDED and "csv" not in request.GET:
-        return keep_drawings(request, ("run-charts", run.pk), lambda: _drawn(request, _charts_of_result(run)))
+    if run.state == State.SUCCEEDED and not is_file:
+        return keep_drawings(request, drawings_key, lambda: _drawn(request, _charts_of_result(run)))
     charts = _charts_of_result(run) if run.state == State.SUCCEEDED else _charts_so_far(run)
     if file := wanted_csv(request, charts):
         return file
