@@ -43,6 +43,17 @@ TOKEN_NAME = "csrfmiddlewaretoken"
 TOKEN_FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """Of localhost, signed by itself, and its key."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return certificate, key
+
+
 class Visitor:
     """A client with cookies, redirects followed, that trusts the test's certificate."""
 
@@ -92,11 +103,7 @@ class TlsProxy:
 
     def start(self, upstreams: Sequence[str]) -> None:
         """`upstreams`: HOST:PORT of each web server."""
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-             "-addext", "subjectAltName=DNS:localhost", "-keyout", self.folder / "key.pem", "-out", self.certificate],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        make_certificate(self.folder)
         # Without max_fails=0, nginx leaves a web server out for seconds after it has come back: if the other is restarted then, none is left.
         servers = " ".join(f"server {upstream} max_fails=0;" for upstream in upstreams)
         settings = self.folder / "nginx.conf"

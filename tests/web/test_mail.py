@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core import mail
@@ -17,6 +18,7 @@ from advisor.teams.mail import LONGEST_EMAIL
 from advisor.teams.models import AuditEvent, ExternalIdentity, Invitation, Membership, User, Workspace
 from advisor.teams.services import workspaces
 from tests.fakes.mail_server import LoopbackMailServer, running_mail_server
+from tests.proxies import make_certificate
 from tests.web.conftest import RIGHT
 from tests.web.test_sign_in import PER_ACCOUNT, PER_ADDRESS, sign_in
 
@@ -163,6 +165,65 @@ def test_it_goes_over_smtp(client: Client, dora_with_email: User, mail_server: L
     assert (email["To"], email["Subject"]) == (ADDRESS, "Set a new password")
     match = LINK.search(email.get_content())
     assert match and client.get(match[1]).status_code == 302
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_certificate(tmp_path_factory.mktemp("mail"))
+
+
+@pytest.fixture(params=["smtps", "smtp+tls"])
+def tls_mail_server(
+    request: pytest.FixtureRequest, certificate: tuple[Path, Path], mailing: Configuration, settings: Settings
+) -> Iterator[LoopbackMailServer]:
+    """With TLS from the first byte, or after STARTTLS; the site's, by its name."""
+    starttls = request.param == "smtp+tls"
+    with running_mail_server(certificate=certificate, starttls=starttls) as server:
+        _use(settings, server)
+        settings.EMAIL_HOST, settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = "localhost", starttls, not starttls
+        yield server
+
+
+def test_it_goes_over_tls_to_a_server_whose_certificate_is_trusted(
+    client: Client,
+    dora_with_email: User,
+    certificate: tuple[Path, Path],
+    tls_mail_server: LoopbackMailServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server takes no email without TLS."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    assert ask(client)[0] == 200
+    assert tls_mail_server.received.get(timeout=10)["To"] == ADDRESS
+
+
+@pytest.mark.parametrize("fault", ["unknown issuer", "another host"])
+def test_a_certificate_that_is_not_trusted_is_refused_and_logged(
+    client: Client,
+    dora_with_email: User,
+    certificate: tuple[Path, Path],
+    tls_mail_server: LoopbackMailServer,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+) -> None:
+    if fault == "another host":
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        settings.EMAIL_HOST = "127.0.0.1"
+    (status, known), (_, unknown) = ask(client), ask(client, "nova@company.example")
+    assert status == 503 and "The mail server did not answer" in known
+    assert known.replace(ADDRESS, "nova@company.example").split("csrf")[0] == unknown.split("csrf")[0]
+    assert "CERTIFICATE_VERIFY_FAILED" in caplog.text and ADDRESS not in caplog.text
+    assert tls_mail_server.received.empty()
+
+
+def test_a_server_that_offers_no_tls_gets_no_email(
+    client: Client, dora_with_email: User, mail_server: LoopbackMailServer, settings: Settings
+) -> None:
+    settings.EMAIL_USE_TLS = True
+    assert ask(client)[0] == 503
+    assert mail_server.received.empty()
 
 
 @pytest.mark.parametrize("address", [ADDRESS, "nova@company.example"])
