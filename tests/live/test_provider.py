@@ -15,7 +15,9 @@ from simulator.live.system.config import ExternalEndpoint, ProcessConfig
 from simulator.live.system.endpoint import endpoint_of_run
 from simulator.live.system.journal import Journal
 from simulator.live.system.provider_client import AsyncProviderClient, KeyMissing, ProviderClient, Reply, redact
+from tests.fakes.tls_server import running_tls_server
 from tests.live.fakes_clients import a_plan, a_scenario, in_a_thread
+from tests.proxies import make_certificate
 
 SECRET_KEY = "sk-very-secret-0123456789"
 
@@ -184,6 +186,21 @@ def test_a_server_may_call_the_limit_on_tokens_by_its_newer_name(tmp_path: Path)
         called(plan, 0)
     assert asked[0]["max_completion_tokens"] == 50
     assert "max_tokens" not in asked[0]
+
+
+@pytest.mark.parametrize("how", ["threads", "event loop"])
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_a_server_with_a_certificate_that_is_not_trusted_is_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool, how: str
+) -> None:
+    certificate, key = make_certificate(tmp_path)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with running_tls_server(certificate, key) as server:
+        plan, _ = a_plan(tmp_path, a_scenario(), external=outside(f"{server.address}/v1"))
+        reply = called(plan, 1, how=how)
+    assert reply.status == (404 if is_trusted else 0)
+    assert server.asked == ["/v1/chat/completions"] * is_trusted
 
 
 @pytest.mark.parametrize("how", ["threads", "event loop"])

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from advisor.teams.models import AuditEvent, ExternalIdentity, Membership, Role,
 from advisor.teams.services.accounts import resettable_by
 from tests.conftest import member
 from tests.fakes.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, running_provider
+from tests.fakes.tls_server import running_tls_server
+from tests.proxies import make_certificate
 
 pytestmark = pytest.mark.django_db
 PERSON = {
@@ -168,6 +171,20 @@ def test_a_provider_that_describes_itself_as_another_one_is_refused(client: Clie
     openid._client_of.cache_clear()
     assert client.get(reverse("oidc-sign-in")).status_code == 503
     openid._client_of.cache_clear()
+
+
+@pytest.mark.usefixtures("provider")
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_a_provider_with_a_certificate_that_is_not_trusted_is_asked_nothing(
+    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    certificate, key = make_certificate(tmp_path)
+    if is_trusted:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with running_tls_server(certificate, key) as server:
+        settings.CONFIGURATION = settings.CONFIGURATION.model_copy(update={"oidc_issuer": server.address})
+        assert client.get(reverse("oidc-sign-in")).status_code == 503
+        assert server.asked == ["/.well-known/openid-configuration"] * is_trusted
 
 
 def test_no_redirect_of_the_provider_is_followed(client: Client, provider: OpenIdProvider) -> None:
