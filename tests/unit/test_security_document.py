@@ -157,6 +157,34 @@ def test_no_source_has(pattern: str, instead: str) -> None:
     assert offenders == [], instead
 
 
+HARMLESS = re.compile(r"\b(?:const|let) \[[^=]*\]\s*=(?![=>])|\[\"[\w.]+\"\]")
+"""Unpacking, and names that the script has itself."""
+KEY_WRITTEN = re.compile(
+    r"\]\s*(?:\*\*|\?\?|\|\||&&|[-+*/%|&^])?=(?![=>])|\b(?:__proto__|prototype|setPrototypeOf|Reflect\.set|Object\.assign)\b"
+)
+"""What can write to a property whose name is input, and so to a prototype."""
+
+
+def writes_of(script: str) -> list[str]:
+    return KEY_WRITTEN.findall(HARMLESS.sub("", script))
+
+
+@pytest.mark.parametrize(
+    "polluting",
+    ["target[key] = value", "rows[names[0]] ??= []", "Object.assign(options, JSON.parse(text))", "a.__proto__.b = 1"],
+)
+def test_what_can_pollute_a_prototype_is_recognised(polluting: str) -> None:
+    assert writes_of(polluting)
+    assert not writes_of("const [first, last] = bounds; if (first[0] === last[0]) show(([one]) => one);")
+    assert not writes_of('change["xaxis.range"] = [0, 1];')
+
+
+def test_no_script_writes_to_a_property_whose_name_is_input() -> None:
+    scripts = sorted((ROOT / "static" / "js").rglob("*.js"))
+    assert len(scripts) > 10
+    assert [script.name for script in scripts if writes_of(script.read_text())] == []
+
+
 def test_no_secret_comes_from_a_generator_for_simulations() -> None:
     """`random` and numpy's generators can be predicted; accounts, links and pages have no use for them."""
     for folder in ("teams", "web", "server"):
