@@ -37,7 +37,7 @@ def test_a_queued_run_shows_its_position_and_asks_again(client: Client, make_run
 def test_the_place_of_a_bulk_run_is_said_to_be_its_last(client: Client, make_run: MakeRun) -> None:
     make_run()
     page = client.get(reverse("run", args=[make_run(is_bulk=True).pk])).content.decode()
-    assert "At most 2 in the queue, counting this one. It goes after maps" in page
+    assert "At most 2 in the queue, counting this one: many runs" in page
 
 
 def test_a_run_that_no_worker_takes_says_that_it_is_saved(client: Client, make_run: MakeRun) -> None:
