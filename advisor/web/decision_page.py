@@ -19,7 +19,7 @@ from advisor.decisions.services.recordings import recording_of
 from advisor.decisions.services.revisions import steps_of
 from advisor.decisions.services.run_verdicts import verdict_of_run
 from advisor.decisions.services.runs import plan_run, runs_left
-from advisor.decisions.services.simulated_advice import Awaited, advise_revision, patience_with
+from advisor.decisions.services.simulated_advice import THREADS, Awaited, advise_revision
 from advisor.reports.document.planned_run import endpoint_terms, plan_sentences
 from advisor.teams.access import may_edit
 from advisor.teams.middleware import MemberRequest
@@ -53,6 +53,9 @@ def _terms(words: str) -> str:
 
 
 TOP_REASONS = 5
+SAVE_PATIENCE_S = 0.02
+"""How long a page waits for the simulation of its answers before it shows the forces alone, and asks for the rest. What was simulated before
+is there by then."""
 OLDER, FORMULAS = "older", "formulas"
 """What a page shows until the whole advice follows: the reasons and the plan of older answers, or thresholds by the formulas."""
 
@@ -86,7 +89,9 @@ def decision_context(
     errors = errors_by_field(problems)
     trace, answers = recording_of(revision), revision.answers
     status_summary = summarize_status(decision, revision)
-    advised = advise_revision(revision, patience_with(revision) if patience_s is None else patience_s)
+    if patience_s is None:
+        patience_s = 0.0 if THREADS.is_busy else SAVE_PATIENCE_S
+    advised = advise_revision(revision, patience_s)
     is_of_latest = last_run is not None and last_run.revision_id == revision.pk
     groups = groups_of(answers, post, problems, advised.recommendation, own)
     return {

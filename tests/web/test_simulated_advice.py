@@ -8,12 +8,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from advisor.advice.contract import Recommendation
 from advisor.decisions import stored
-from advisor.decisions.models import Decision, Revision, Run, State
+from advisor.decisions.models import Decision, Run, State
 from advisor.decisions.services import simulated_advice
-from advisor.decisions.services.simulated_advice import AdviceThreads, find_flips_of
+from advisor.decisions.services.simulated_advice import find_flips_of
 from advisor.teams.models import User, Workspace
+from advisor.web import decision_page
 from advisor.web.views import answers, decisions
 from tests.fakes.engines import a_result
 from tests.fakes.held_simulations import HeldSimulations, an_evidence
@@ -30,8 +30,7 @@ DETAILS = 'id="advice-details"'
 
 @pytest.fixture(autouse=True)
 def simulations(monkeypatch: pytest.MonkeyPatch) -> HeldSimulations:
-    monkeypatch.setattr(simulated_advice, "LEAST_PATIENCE_S", 0)
-    monkeypatch.setattr(simulated_advice, "QUICK_S", 0)
+    monkeypatch.setattr(decision_page, "SAVE_PATIENCE_S", 0)
     monkeypatch.setattr(decisions, "POLL_S", 0)
     monkeypatch.setattr(answers, "PLAN_PATIENCE_S", 0)
     simulated_advice._typical.cache_clear()
@@ -70,32 +69,6 @@ def test_typing_shows_the_forces_first_and_then_what_was_simulated(
     last = htmx.get(asked).content.decode().replace("\xa0", " ")
     assert "What would change it" in last and "hx-get" not in last
     assert FLIP in last[last.index('id="field-caller-deadline_s-thresholds"') :]
-
-
-@pytest.mark.parametrize("is_quick", [True, False])
-def test_answers_that_are_simulated_quickly_come_with_their_advice_at_once(
-    is_quick: bool,
-    htmx: Client,
-    decision: Decision,
-    simulations: HeldSimulations,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(simulated_advice, "QUICK_S", 3600 if is_quick else 0)
-    result = AdviceThreads.result
-
-    def release_what_is_waited_for(
-        threads: AdviceThreads, revision: Revision, patience_s: float | None, *, with_flips: bool
-    ) -> Recommendation:
-        if patience_s:
-            simulations.release()
-        return result(threads, revision, patience_s, with_flips=with_flips)
-
-    monkeypatch.setattr(AdviceThreads, "result", release_what_is_waited_for)
-    assert "Your numbers are being simulated" in save(htmx, decision, "0.4")
-    simulations.release()
-    second = save(htmx, decision, "0.5")
-    assert ("99.9 % of the event-driven and 90 % of the synchronous requests are in time" in second) == is_quick
-    assert ("Your numbers are being simulated" in second) != is_quick
 
 
 def test_a_page_asks_again_until_the_simulation_has_ended(

@@ -110,7 +110,7 @@ def test_a_recording_makes_the_decision_that_reads_it(client: Client, workspace:
 def test_its_advice_is_simulated_as_that_of_a_decision(
     htmx: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("advisor.decisions.services.simulated_advice.LEAST_PATIENCE_S", 0)
+    monkeypatch.setattr("advisor.web.decision_page.SAVE_PATIENCE_S", 0)
     monkeypatch.setattr("advisor.web.views.decisions.POLL_S", 0)
     simulations = HeldSimulations(monkeypatch)
     page, _ = look(htmx)

@@ -13,7 +13,6 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from math import inf
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -44,11 +43,6 @@ SWITCH_S = 0.0005
 """Between threads of Python, a tenth of the usual interval."""
 COMPILED_ELSEWHERE_S = 180.0
 """How long the simulator is looked for in the cache, before this process compiles it."""
-LEAST_PATIENCE_S = 0.02
-"""How long a page waits for the simulation of its answers before it shows the forces alone, and asks for the rest. What was simulated before
-is there by then."""
-QUICK_S, PATIENCE_FACTOR = 0.2, 1.5
-"""If the decision's last answers were simulated within that time, those of now are waited for up to this many times as long."""
 MOST_ASKED = 64
 """Of the advice that is kept until a request stores it."""
 Awaited = Literal["", "simulating", "loading"]
@@ -99,7 +93,6 @@ class AdviceThreads:
         self._searches = ThreadPoolExecutor(threads, thread_name_prefix="flips", initializer=_begin_search)
         self._lock = threading.Lock()
         self._asked: OrderedDict[tuple[UUID, bool, str], Asked] = OrderedDict()
-        self._took_s: OrderedDict[UUID, float] = OrderedDict()
         self._warming: threading.Thread | None = None
 
     def result(self, revision: Revision, patience_s: float | None, *, with_flips: bool) -> Recommendation:
@@ -127,10 +120,9 @@ class AdviceThreads:
         trace, unwanted = recording_of(revision), threading.Event()
         recorded = read_trace_if_any(trace)
         pool = self._searches if with_flips else self._pool
-        future = pool.submit(_simulated, revision.answers_json, recorded, with_flips, unwanted)
-        if not with_flips:
-            future.add_done_callback(partial(self._note_time, revision.decision_id, time.monotonic()))
-        asked = Asked(revision, future, unwanted)
+        asked = Asked(
+            revision, pool.submit(_simulated, revision.answers_json, recorded, with_flips, unwanted), unwanted
+        )
         with self._lock:
             dropped = [self._asked.pop(key) for key, one in [*self._asked.items()] if one.is_replaced_by(revision)]
             self._asked[key] = asked
@@ -139,19 +131,6 @@ class AdviceThreads:
         for one in dropped:
             one.stop()
         return asked
-
-    def _note_time(self, decision_id: UUID, asked_at: float, future: Future[Recommendation]) -> None:
-        if not future.cancelled() and future.exception() is None:
-            with self._lock:
-                self._took_s[decision_id] = time.monotonic() - asked_at
-                self._took_s.move_to_end(decision_id)
-                while len(self._took_s) > MOST_ASKED:
-                    self._took_s.popitem(last=False)
-
-    def last_took_s(self, revision: Revision) -> float:
-        """How long the last simulation of the decision's answers took; infinite if none is known."""
-        with self._lock:
-            return self._took_s.get(revision.decision_id, inf)
 
     @property
     def is_busy(self) -> bool:
@@ -257,14 +236,6 @@ def advise_revision(revision: Revision, patience_s: float = 0.0) -> Advised:
         return Advised(_settled(revision, patience_s, with_flips=False))
     except (TimeoutError, CancelledError):
         return Advised(revision.recommendation, "simulating")
-
-
-def patience_with(revision: Revision) -> float:
-    """For how many seconds a page waits for the advice: longer where it comes so soon that a first response without it would only be in the way."""
-    if THREADS.is_busy:
-        return 0.0
-    took_s = THREADS.last_took_s(revision)
-    return PATIENCE_FACTOR * took_s if took_s <= QUICK_S else LEAST_PATIENCE_S
 
 
 def find_flips_of(revision: Revision, patience_s: float) -> bool:
