@@ -4,7 +4,7 @@ import select
 from typing import Any, Self
 
 import psycopg
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 from psycopg.adapt import AdaptersMap
 from psycopg.types.string import TextLoader
 
@@ -27,8 +27,15 @@ class TextCursor(psycopg.Cursor[Any]):
             self.connection.prepare_threshold = None
 
 
+class DatabaseOperations(operations.DatabaseOperations):
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        """For logs and tests. psycopg does not keep the text of a query that is prepared already: it is shown with places for the values."""
+        return super().last_executed_query(cursor, sql, params) or sql
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     health_check_done: bool
+    ops_class = DatabaseOperations
 
     def close_if_health_check_failed(self) -> None:
         """Ask the database only if something arrived on the idle connection: a server that ends a connection says so, or closes it."""
