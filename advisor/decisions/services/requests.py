@@ -42,13 +42,15 @@ def find_requested(model: type[Requested], revision: Revision, user: User, idemp
     require_editor(user, revision.decision.workspace)
     if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise InvalidInput([Problem("idempotency_key", "should be 1 to 64 letters, digits or _ . : -")])
-    if not _REQUESTED[model](revision.decision.workspace_id, idempotency_key):
+    return _row_with_key(model, revision, idempotency_key)
+
+
+def _row_with_key(model: type[Requested], revision: Revision, idempotency_key: str) -> Requested | None:
+    """Raise InvalidInput if it is of another revision."""
+    keys = _REQUESTED[model](revision.decision.workspace_id, idempotency_key)
+    if not keys:
         return None
-    row = model._default_manager.get(workspace=revision.decision.workspace, idempotency_key=idempotency_key)
-    return require_same_revision(row, revision)
-
-
-def require_same_revision(row: Requested, revision: Revision) -> Requested:
+    row = model._default_manager.get(pk=keys[0][0])
     if row.revision_id != revision.pk:
         noun = "run" if isinstance(row, Run) else "map"
         raise InvalidInput([Problem("idempotency_key", f"was used for another {noun}")])
@@ -75,20 +77,19 @@ def new_request(revision: Revision, others: "QuerySet[Any]", cap: int, words: st
         if under_way >= cap:
             raise TooManyTasks(cap, words, revision.decision.workspace_id)
         yield under_way
-        if not revision.frozen:
-            freeze_revision(revision)
+        freeze_revision(revision)
 
 
 def create_once(
     model: type[Requested], revision: Revision, idempotency_key: str, **values: Any
 ) -> tuple[Requested, bool]:
     """Return the row, and whether it is new: another request with its key may have saved one since `find_requested`."""
-    identity = {"workspace_id": revision.decision.workspace_id, "idempotency_key": idempotency_key}
+    values |= {"workspace_id": revision.decision.workspace_id, "idempotency_key": idempotency_key}
     try:
         with transaction.atomic():
-            return model._default_manager.create(revision=revision, **identity, **values), True
+            return model._default_manager.create(revision=revision, **values), True
     except IntegrityError:
-        row = model._default_manager.filter(**identity).first()
+        row = _row_with_key(model, revision, idempotency_key)
         if row is None:
             raise
-        return require_same_revision(row, revision), False
+        return row, False

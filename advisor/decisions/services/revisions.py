@@ -36,9 +36,10 @@ FIELDS = tuple(path for path in LEAVES if path != "schema")
 
 
 def freeze_revision(revision: Revision) -> None:
-    now = timezone.now()
-    Revision.objects.filter(pk=revision.pk, frozen_at__isnull=True).update(frozen_at=now)
-    revision.frozen_at = revision.frozen_at or now
+    if revision.frozen:
+        return
+    revision.frozen_at = timezone.now()
+    Revision.objects.filter(pk=revision.pk, frozen_at__isnull=True).update(frozen_at=revision.frozen_at)
 
 
 class RevisionFields(TypedDict):
