@@ -104,13 +104,13 @@ def _sheets(evaluation: Evaluation, vectors: AnswerVectors) -> list[Answers | No
     """Of each sample; None if its answers are not valid together."""
     answers, base = evaluation.answers, evaluation.vectors
     count, given = len(next(iter(vectors.values()))), answers.model_dump()
-    # What moves along and is not given, such as a p99 of the lognormal, stays so.
-    known = [path for path in LEAVES if value_at(answers, path) is not None or path in answers.uncertain]
-    varied = [
-        path
-        for path in known
-        if path in base and (path in answers.uncertain or np.any(_differs(base[path], vectors[path])))
-    ]
+
+    def is_varied(path: str) -> bool:
+        """What moves along and is not given, such as a p99 of the lognormal, stays so."""
+        is_given = value_at(answers, path) is not None
+        return path in answers.uncertain or (is_given and bool(np.any(_differs(base[path], vectors[path]))))
+
+    varied = [path for path in LEAVES if path in base and is_varied(path)]
 
     def sheet(row: int) -> Answers | None:
         values = {

@@ -197,7 +197,8 @@ class Trials:
         self.concluded: Conclusions = {style: each.conclusion for style, each in evidence.styles.items()}
         self.raisable = raisable
         self.now = self._outcome(evaluation, self.concluded, raisable)
-        self._brief = BriefRuns.plan(evaluation).shares()
+        brief = BriefRuns.plan(evaluation)
+        self.brief_jobs, self._brief = brief.jobs, brief.shares()
         self._shows_raisable = raisable == self._raisable_by_short_run(evaluation, self.concluded)
         self._correction = _correction(evidence.styles["synchronous"].good_share, self._brief["synchronous"])
         self._margins = {
@@ -534,13 +535,13 @@ def simulated_flips(evaluation: Evaluation, evidence: Evidence, *, raisable: boo
         Stopped: once it is no longer wanted (`stops_unless`).
     """
     try:
-        trials, jobs = Trials(evaluation, evidence, raisable=raisable), BriefRuns.plan(evaluation).jobs
+        trials = Trials(evaluation, evidence, raisable=raisable)
     except InvalidInput:
         return ()
     of_forces = find_flips(
         evaluation, partial(decide_vectors, concluded=with_hybrid(trials.concluded), raisable=raisable)
     )
-    affordable = MOST_JOBS_TO_SEARCH // (TRIALS_A_NUMBER * max(1, jobs))
+    affordable = MOST_JOBS_TO_SEARCH // (TRIALS_A_NUMBER * max(1, trials.brief_jobs))
     numbers = SEARCHED[:affordable]
     choices = [path for path, leaf in LEAVES.items() if leaf.kind in ("choice", "flag") and path != "schema"]
     choices = choices if affordable >= len(SEARCHED) // 2 else []
