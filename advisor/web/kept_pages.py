@@ -218,8 +218,7 @@ def _filled(request: MemberRequest, parts: Parts) -> HttpResponse:
 
 def find_body(request: HttpRequest, key: Hashable, page: PageKey | None, content_type: str) -> HttpResponse | None:
     """What `keep_body` has kept for the key, if there is a page that the user may see, to whose subject it belongs."""
-    parts = None if page is None else PAGES.find(key)
-    if page is None or parts is None:
+    if page is None or (parts := PAGES.find(key)) is None:
         return None
     request.audit_subject = page.subject  # type: ignore[attr-defined]
     return response_of_parts(request, cast("list[Part]", parts), content_type)

@@ -117,8 +117,7 @@ class AdviceThreads:
             known = self._asked.get(key)
             if known is not None and not known.future.cancelled():
                 return known
-        trace, unwanted = recording_of(revision), threading.Event()
-        recorded = read_trace_if_any(trace)
+        recorded, unwanted = read_trace_if_any(recording_of(revision)), threading.Event()
         pool = self._searches if with_flips else self._pool
         asked = Asked(
             revision, pool.submit(_simulated, revision.answers_json, recorded, with_flips, unwanted), unwanted
@@ -256,8 +255,7 @@ def complete_recommendation(revision: Revision) -> Recommendation:
     try:
         return _settled(revision, None, with_flips=True)
     except CancelledError:  # its answers had been changed before it asked
-        trace = recording_of(revision)
-        return _simulated(revision.answers_json, read_trace_if_any(trace), with_flips=True)
+        return _simulated(revision.answers_json, read_trace_if_any(recording_of(revision)), with_flips=True)
 
 
 def _settled(revision: Revision, patience_s: float | None, *, with_flips: bool) -> Recommendation:

@@ -114,7 +114,6 @@ def _latest_of(request: KeyedRequest, decision_id: UUID) -> Revision:
     if latest is None:
         raise Http404
     latest.decision.workspace = request.workspace
-    request.audit_subject = AuditSubject(request.workspace.pk, latest.decision.title)
     return latest
 
 
@@ -140,7 +139,7 @@ def show_decision_json(request: KeyedRequest, decision_id: UUID) -> HttpResponse
 
 @keyed({"GET": ApiScope.READ})
 def report_of_decision(request: KeyedRequest, decision_id: UUID, extension: str) -> HttpResponse:
-    _latest_of(request, decision_id)
+    get_object_or_404(Decision.objects.for_workspace(request.workspace), pk=decision_id)
     return report(request, decision_id, extension)
 
 
@@ -148,6 +147,7 @@ def report_of_decision(request: KeyedRequest, decision_id: UUID, extension: str)
 def start_run_of_decision(request: KeyedRequest, decision_id: UUID) -> JsonResponse:
     """A simulation of the latest revision. The same `Idempotency-Key` again gives the same run."""
     latest = _latest_of(request, decision_id)
+    request.audit_subject = AuditSubject(request.workspace.pk, latest.decision.title)
     key = request.headers.get("Idempotency-Key", "") or uuid4().hex
     replications = _whole_number(request.GET.get("replications", ""))
     started = start_run(latest, request.user, RunRequest(replications=replications), idempotency_key=key)
